@@ -1,0 +1,56 @@
+# Thin names over the real commands. Everything installs itself into .venv from the lock.
+PYTHON ?= python3
+BIN := .venv/bin
+TUTORS ?= 500
+DAYS ?= 240
+
+.DEFAULT_GOAL := help
+.PHONY: help install demo up test check format bench lock clean
+
+help: ## list the targets
+	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 16
+
+install: .venv/installed ## create .venv and install everything from the lock
+
+.venv/installed: requirements-dev.lock
+	$(PYTHON) -c 'import sys; sys.exit(0 if (3, 11) <= sys.version_info < (3, 14) else "TutorMax needs Python 3.11 to 3.13, this is %d.%d; set PYTHON=..." % sys.version_info[:2])'
+	$(PYTHON) -m venv .venv
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --require-hashes -r requirements-dev.lock
+	@touch $@
+
+demo: install ## the main job, end to end, on embedded servers (TUTORS=1500 for the nominal marketplace)
+	@$(BIN)/python -m tutormax demo --tutors $(TUTORS) --days $(DAYS)
+
+up: install ## everything, kept running until Ctrl-C
+	@$(BIN)/python -m tutormax up
+
+test: install ## all tests
+	@$(BIN)/python -m pytest
+
+check: install ## lint, types, import contracts, SQL
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+	$(BIN)/lint-imports
+	$(BIN)/sqlfluff lint --processes 0 tutormax/sql ml/features/sql
+
+format: install ## let the tools rewrite what they can
+	$(BIN)/ruff check --fix .
+	$(BIN)/ruff format .
+	$(BIN)/sqlfluff fix --processes 0 tutormax/sql ml/features/sql
+
+bench: install ## timed runs, fixed seed and size
+	@$(BIN)/python -m tests.benchmarks
+
+# The NCCL wheel serves several GPUs only and weighs hundreds of MB: it stays out of both locks.
+LOCK := $(BIN)/pip-compile --quiet --generate-hashes --strip-extras --no-header --no-emit-options \
+	--no-emit-index-url --no-emit-trusted-host --no-emit-find-links --unsafe-package nvidia-nccl-cu12
+lock: ## resolve the dependencies anew
+	$(PYTHON) -m venv .venv
+	$(BIN)/python -m pip install --quiet pip-tools
+	$(LOCK) --extra dev -o requirements-dev.lock pyproject.toml
+	$(LOCK) -c requirements-dev.lock -o requirements.lock pyproject.toml
+	sed -i -e '/^# WARNING: The following packages/,$$d' requirements*.lock
+
+clean: ## forget the environment and every embedded server's data
+	rm -rf .venv .tutormax

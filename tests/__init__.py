@@ -1,0 +1,1 @@
+"""The tests mirror the tree: `tests/ml/test_scoring.py` tests `ml/scoring.py`."""

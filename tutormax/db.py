@@ -1,0 +1,77 @@
+"""The engine, and transaction()."""
+
+import os
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from functools import lru_cache
+from weakref import WeakKeyDictionary
+
+from sqlalchemy import Connection, Engine, create_engine
+
+from tutormax import servers, settings
+
+_waiting: WeakKeyDictionary[Connection, list[Callable[[], object]]] = WeakKeyDictionary()
+
+
+def connect(url: str, *, application: str = "tutormax", statement_timeout_seconds: float | None = None) -> Engine:
+    """Return an engine of its own on one database: UTC, pinned search path, no statement without an end."""
+    limit = statement_timeout_seconds or settings.current().statement_timeout_seconds
+    options = " ".join(
+        f"-c {name}={value}"
+        for name, value in {
+            "timezone": "UTC",
+            "search_path": "public",
+            "statement_timeout": f"{limit * 1000:.0f}",
+            "idle_in_transaction_session_timeout": "600000",
+            # Ranges of time are guessed badly in generic plans, and one bad plan reads every session of a tutor.
+            "plan_cache_mode": "force_custom_plan",
+            "jit": "off",
+        }.items()
+    )
+    return create_engine(
+        url,
+        pool_pre_ping=True,
+        pool_size=8,
+        max_overflow=24,
+        connect_args={"options": options, "application_name": application, "connect_timeout": 5},
+    )
+
+
+@lru_cache(maxsize=2)
+def _engine_of(pid: int) -> Engine:
+    return connect(servers.endpoints().database_url, application=f"tutormax {pid}")
+
+
+def engine() -> Engine:
+    """Return this process's engine."""
+    # One for each process: a forked worker must not share its parent's sockets.
+    return _engine_of(os.getpid())
+
+
+@contextmanager
+def transaction() -> Iterator[Connection]:
+    """Give a connection whose work commits when the block ends, or not at all."""
+    with engine().connect() as connection:
+        with connection.begin():
+            yield connection
+        committed(connection)
+
+
+def after_commit(connection: Connection, act: Callable[[], object]) -> None:
+    """Act once this connection's transaction has committed; forget it if the transaction rolls back.
+
+    It happens for connections of `transaction()` and of jobs. Whoever commits another connection says so
+    with `committed`.
+    """
+    _waiting.setdefault(connection, []).append(act)
+
+
+def committed(connection: Connection) -> None:
+    """Do what waited for this connection's commit."""
+    for act in _waiting.pop(connection, ()):
+        act()
+
+
+def rolled_back(connection: Connection) -> None:
+    """Forget what waited for a commit that will not be."""
+    _waiting.pop(connection, None)

@@ -1,0 +1,206 @@
+"""One attempt at one job, from the doorbell to the commit."""
+
+import os
+import random
+import socket
+import time
+import traceback
+from collections.abc import Callable
+from dataclasses import dataclass
+from enum import StrEnum
+from typing import Any
+from uuid import UUID
+
+import msgspec
+import structlog
+from sqlalchemy import Connection
+from sqlalchemy.exc import DBAPIError, SQLAlchemyError
+
+from tutormax import db, log, settings
+from tutormax.errors import PermanentError, TransientError
+from tutormax.jobs import lease as leases
+from tutormax.jobs import ring
+from tutormax.jobs.arguments import Arguments
+from tutormax.jobs.job import (
+    CancelInterruption,
+    DeadlineInterruption,
+    Interruption,
+    Job,
+    ReplacedInterruption,
+    ShutdownInterruption,
+)
+from tutormax.jobs.keeper import keeper
+from tutormax.jobs.lease import Failure, Lease, LeaseLostError, State
+
+_log = log.get(__name__)
+
+LONGEST_BACKOFF_SECONDS = 3600.0
+SETTLE_TRIES = 3
+
+
+class Outcome(StrEnum):
+    """How a doorbell was answered."""
+
+    SUCCESS = "success"
+    RETRY = "retry"
+    DEAD = "dead"
+    CANCELLED = "cancelled"
+    RELEASED = "released"
+    LOST = "lost"
+    SKIPPED = "skipped"
+
+
+class TimeLimitExceededError(TransientError):
+    """The job ran longer than its actor may."""
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """What came of one doorbell; wait: seconds from due to started, None when nothing was started."""
+
+    outcome: Outcome
+    wait_seconds: float | None = None
+    exception: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """How jobs of one actor are run."""
+
+    function: Callable[..., Any]
+    arguments: Arguments
+    time_limit_seconds: float
+    max_retries: int | None
+
+
+def run(plan: Plan, job_id: UUID) -> Answer:
+    """Take the lease of a job and run it; the ledger says what came of it, whatever happens here."""
+    limits = settings.current()
+    lease = _taken(job_id, limits)
+    if lease is None:
+        return Answer(Outcome.SKIPPED)
+    wait = (lease.started_at - lease.available_at).total_seconds()
+    facts = {"job_id": str(lease.job_id), "actor": lease.actor, "queue": lease.queue, "attempt": lease.attempts}
+    with structlog.contextvars.bound_contextvars(**facts):
+        if lease.recoveries >= limits.job_max_recoveries:
+            return Answer(_quarantined(lease), wait, "Quarantined")
+        job = Job(
+            lease,
+            db.engine(),
+            lease_seconds=limits.job_lease_seconds,
+            time_limit_seconds=plan.time_limit_seconds,
+        )
+        return _attempt(plan, job, limits, wait)
+
+
+def _taken(job_id: UUID, limits: settings.Settings) -> Lease | None:
+    worker = f"{socket.gethostname()}:{os.getpid()}"
+    with db.transaction() as connection:
+        return leases.take(connection, job_id, seconds=limits.job_lease_seconds, worker=worker)
+
+
+def _attempt(plan: Plan, job: Job, limits: settings.Settings, wait: float) -> Answer:
+    started = time.monotonic()
+    broken = True
+    try:
+        with keeper().watch(job):
+            result = plan.function(job, **plan.arguments.unpack(job.lease.args))
+            state = job.complete(_builtins(result))
+        broken = False
+        job.committed()
+    except Interruption as interruption:
+        return Answer(_interrupted(job, plan, limits, interruption), wait, type(interruption).__name__)
+    except LeaseLostError:
+        _log.warning("job lost to another worker, nothing written")
+        return Answer(Outcome.LOST, wait)
+    except BaseException as error:  # noqa: BLE001 - an actor may raise anything, and the job must hear of it
+        broken = isinstance(error, DBAPIError)
+        return Answer(_failed(job, plan, limits, error), wait, type(error).__name__)
+    finally:
+        _close(job, broken=broken)
+    if state is State.PENDING:
+        ring.ring([ring.Doorbell(job.id, job.lease.actor, job.lease.queue)])
+    _log.info("job done", seconds=round(time.monotonic() - started, 3))
+    return Answer(Outcome.SUCCESS, wait)
+
+
+def _builtins(result: object) -> dict[str, Any] | None:
+    built = msgspec.to_builtins(result)
+    return built if built is None or isinstance(built, dict) else {"result": built}
+
+
+def _close(job: Job, *, broken: bool) -> None:
+    try:
+        job.close(broken=broken)
+    except SQLAlchemyError as error:
+        _log.warning("connection lost", error=str(error).splitlines()[0])
+
+
+def _interrupted(job: Job, plan: Plan, limits: settings.Settings, interruption: Interruption) -> Outcome:
+    match interruption:
+        case ShutdownInterruption():
+            _log.info("job released, the worker shuts down")
+            return _settle(Outcome.RELEASED, lambda connection: leases.release(connection, job.lease))
+        case CancelInterruption():
+            failure = Failure("it was cancelled while it ran", "Cancelled")
+            return _settle(
+                Outcome.CANCELLED,
+                lambda connection: leases.bury(connection, job.lease, failure, state=State.CANCELLED),
+            )
+        case DeadlineInterruption():
+            limit = TimeLimitExceededError(f"{job.lease.actor} may run {plan.time_limit_seconds:g} s and was stopped")
+            return _failed(job, plan, limits, limit)
+        case ReplacedInterruption() | _:
+            _log.warning("job lost to another worker, nothing written")
+            return Outcome.LOST
+
+
+def _quarantined(lease: Lease) -> Outcome:
+    failure = Failure(f"its worker died {lease.recoveries} times while it ran", "Quarantined")
+    _log.error("job quarantined", recoveries=lease.recoveries)
+    return _settle(Outcome.DEAD, lambda connection: leases.bury(connection, lease, failure))
+
+
+def _failed(job: Job, plan: Plan, limits: settings.Settings, error: BaseException) -> Outcome:
+    lease = job.lease
+    failure = Failure(str(error) or repr(error), type(error).__name__, _traceback(error))
+    retries = limits.max_task_retries if plan.max_retries is None else plan.max_retries
+    if isinstance(error, PermanentError) or lease.attempts > retries:
+        _log.error("job dead", error=failure.error, error_type=failure.error_type, traceback=failure.traceback)
+        return _settle(Outcome.DEAD, lambda connection: leases.bury(connection, lease, failure))
+    seconds = backoff(lease.attempts, limits.retry_backoff_seconds)
+    _log.warning(
+        "job failed, will be tried again",
+        error=failure.error,
+        error_type=failure.error_type,
+        in_seconds=round(seconds, 1),
+        traceback=failure.traceback,
+    )
+    return _settle(Outcome.RETRY, lambda connection: leases.retry(connection, lease, failure, seconds=seconds))
+
+
+def backoff(attempts: int, base_seconds: float) -> float:
+    """Return the seconds to wait after some failed attempts: doubling, at most an hour, up to a quarter off."""
+    doubled = min(LONGEST_BACKOFF_SECONDS, base_seconds * 2.0 ** min(attempts - 1, 30))
+    # Jitter keeps jobs that failed together from failing together again.
+    return doubled * random.uniform(0.75, 1.0)  # noqa: S311 - nothing secret
+
+
+def _traceback(error: BaseException) -> str | None:
+    return None if isinstance(error, TimeLimitExceededError) else "".join(traceback.format_exception(error))
+
+
+def _settle(outcome: Outcome, write: Callable[[Connection], State]) -> Outcome:
+    """Write how an attempt ended; if the database is away for longer, the lease runs out and the job is recovered."""
+    for remaining in reversed(range(SETTLE_TRIES)):
+        try:
+            with db.transaction() as connection:
+                write(connection)
+        except LeaseLostError:
+            return Outcome.LOST
+        except SQLAlchemyError as error:
+            _log.warning("outcome not written yet", error=str(error).splitlines()[0], tries_left=remaining)
+            time.sleep(0.5)
+        else:
+            return outcome
+    return Outcome.LOST

@@ -1,0 +1,144 @@
+"""A job as its actor sees it: its arguments, its connection, its progress, and when to stop."""
+
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from datetime import datetime
+from typing import Any
+from uuid import UUID
+
+from sqlalchemy import Connection, Engine, text
+
+from tutormax import db
+from tutormax.jobs import lease as leases
+from tutormax.jobs.lease import Lease, State
+
+
+class Interruption(BaseException):
+    """A job is asked to stop; a BaseException, so that an actor's own `except Exception` does not swallow it."""
+
+
+class ShutdownInterruption(Interruption):
+    """The worker is shutting down: the job goes back and somebody else resumes it."""
+
+
+class CancelInterruption(Interruption):
+    """An operator cancelled the job."""
+
+
+class DeadlineInterruption(Interruption):
+    """The job has run longer than its actor's time limit."""
+
+
+class ReplacedInterruption(Interruption):
+    """The lease was lost: another worker holds the job."""
+
+
+class Job:
+    """One attempt at one job.
+
+    What the actor writes through `connection`, the jobs it sends there and the completion of the job commit together
+    or not at all. A long job instead takes `transaction()` piece by piece and keeps a cursor.
+    """
+
+    def __init__(self, lease: Lease, engine: Engine, *, lease_seconds: float, time_limit_seconds: float) -> None:
+        self.lease = lease
+        self.progress: dict[str, Any] | None = None
+        self.thread = threading.get_ident()
+        self.time_limit_seconds = time_limit_seconds
+        self._engine = engine
+        self._lease_seconds = lease_seconds
+        self._connection: Connection | None = None
+        self._interruption: type[Interruption] | None = None
+        self._children: list[Callable[[], None]] = []
+
+    @property
+    def id(self) -> UUID:
+        """The job's id."""
+        return self.lease.job_id
+
+    @property
+    def slot(self) -> datetime:
+        """The instant that the job is about: its slot in the timetable, else when it became due."""
+        return self.lease.slot or self.lease.available_at
+
+    @property
+    def scheduled(self) -> bool:
+        """Whether the timetable sent it."""
+        return self.lease.slot is not None
+
+    @property
+    def cursor(self) -> Any:
+        """How far an earlier attempt came, as it was kept by `transaction(cursor=...)`; None at the beginning."""
+        return self.lease.cursor
+
+    @property
+    def connection(self) -> Connection:
+        """The connection whose one transaction holds the effect and the completion."""
+        if self._connection is None:
+            self._connection = self._engine.connect()
+            limit = round(self.time_limit_seconds * 1000)
+            # For the session, not the transaction: a job that works piece by piece has several.
+            self._connection.execute(
+                text("select set_config('statement_timeout', :limit, false)"), {"limit": str(limit)}
+            )
+            self._connection.commit()
+        return self._connection
+
+    @contextmanager
+    def transaction(self, *, cursor: Callable[[], Any] | Any = None) -> Iterator[Connection]:
+        """Give the connection for one piece of a long job; the piece, its cursor and the lease commit together.
+
+        A cursor that is only known at the end of the piece is given as a function. Raises LeaseLostError, and
+        rolls the piece back, when another worker holds the job by then.
+        """
+        self.check()
+        connection = self.connection
+        with connection.begin():
+            yield connection
+            kept = cursor() if callable(cursor) else cursor
+            leases.hold(connection, self.lease, seconds=self._lease_seconds, cursor=kept)
+        db.committed(connection)
+
+    def report(self, done: int, total: int | None = None, note: str | None = None) -> None:
+        """Say how far the job has come; whoever waits for it sees this within seconds."""
+        self.progress = {"done": done, "total": total, "note": note}
+        self.check()
+
+    def check(self) -> None:
+        """Stop here if the job was asked to stop."""
+        if self._interruption is not None:
+            raise self._interruption
+
+    def interrupt(self, why: type[Interruption]) -> None:
+        """Ask the job to stop, from another thread; a statement that the database is working on is cancelled."""
+        self._interruption = why
+        connection = self._connection
+        driver = connection.connection.driver_connection if connection is not None and not connection.closed else None
+        if driver is not None:
+            driver.cancel_safe(timeout=2)
+
+    def complete(self, result: dict[str, Any] | None) -> State:
+        """Commit what the actor wrote together with the job's completion; raise LeaseLostError if it is not ours."""
+        connection = self.connection
+        state = leases.finish(connection, self.lease, result)
+        connection.commit()
+        return state
+
+    def committed(self) -> None:
+        """Ring for the jobs that were sent in the transaction that has just committed."""
+        if self._connection is not None:
+            db.committed(self._connection)
+
+    def close(self, *, broken: bool) -> None:
+        """Give the connection back; a broken one, which an interruption may have left anywhere, is thrown away."""
+        if self._connection is None:
+            return
+        db.rolled_back(self._connection)
+        if broken:
+            self._connection.invalidate()
+        else:
+            self._connection.rollback()
+            self._connection.exec_driver_sql("reset statement_timeout")
+            self._connection.commit()
+        self._connection.close()

@@ -1,0 +1,120 @@
+"""Leases: who may work on a job, until when by the database's clock, under which fence.
+
+Every statement that ends or extends a piece of work names the fence it was granted. A worker that was replaced, after
+a pause longer than its lease, finds no row and leaves nothing behind.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from enum import StrEnum
+from typing import Any
+from uuid import UUID
+
+import orjson
+from sqlalchemy import Connection
+
+from tutormax import queries
+from tutormax.errors import TransientError
+
+
+class LeaseLostError(TransientError):
+    """Another worker holds the job by now; this one's work is rolled back."""
+
+
+class State(StrEnum):
+    """The states of a job; the last three are its ends."""
+
+    PENDING = "pending"
+    RUNNING = "running"
+    DONE = "done"
+    DEAD = "dead"
+    CANCELLED = "cancelled"
+
+
+@dataclass(frozen=True, slots=True)
+class Lease:
+    """A job as its worker took it."""
+
+    job_id: UUID
+    organization_id: int | None
+    actor: str
+    queue: str
+    args: Mapping[str, Any]
+    slot: datetime | None
+    attempts: int
+    recoveries: int
+    fence: int
+    cursor: Any
+    available_at: datetime
+    started_at: datetime
+    trace_context: str | None
+
+
+def take(connection: Connection, job_id: UUID, *, seconds: float, worker: str) -> Lease | None:
+    """Take the lease of a job that is due, or whose worker went silent; None when there is nothing to take.
+
+    A fresh start counts as an attempt, taking over from a silent worker as a recovery.
+    """
+    row = connection.execute(
+        queries.load("lease_job"), {"job_id": job_id, "seconds": seconds, "worker": worker}
+    ).one_or_none()
+    return None if row is None else Lease(**row._mapping)  # noqa: SLF001 - SQLAlchemy's public name for it
+
+
+def finish(connection: Connection, lease: Lease, result: Mapping[str, Any] | None) -> State:
+    """Complete a job in the transaction of its effect; raise LeaseLostError if it is no longer ours.
+
+    The state is `pending` when the job was asked for once more while it ran.
+    """
+    return _end(connection, "finish_job", lease, result=None if result is None else orjson.dumps(result).decode())
+
+
+def retry(connection: Connection, lease: Lease, failure: "Failure", *, seconds: float) -> State:
+    """Put a failed job back, due again after some seconds; raise LeaseLostError if it is no longer ours."""
+    return _end(connection, "retry_job", lease, seconds=seconds, **failure.columns())
+
+
+def bury(connection: Connection, lease: Lease, failure: "Failure", *, state: State = State.DEAD) -> State:
+    """End a job as dead, or as cancelled, with its reason; raise LeaseLostError if it is no longer ours."""
+    return _end(connection, "bury_job", lease, state=state, **failure.columns())
+
+
+def release(connection: Connection, lease: Lease) -> State:
+    """Give a job back as if it had not been started, its cursor kept; raise LeaseLostError if it is no longer ours."""
+    return _end(connection, "release_job", lease)
+
+
+def hold(connection: Connection, lease: Lease, *, seconds: float, cursor: Any = None) -> None:
+    """Extend the lease and keep the cursor, in the transaction of one piece of work; raise LeaseLostError."""
+    _end(
+        connection,
+        "hold_job",
+        lease,
+        seconds=seconds,
+        cursor=None if cursor is None else orjson.dumps(cursor).decode(),
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class Failure:
+    """Why an attempt ended: a sentence, the error's class, and the traceback where there is one."""
+
+    error: str
+    error_type: str
+    traceback: str | None = None
+
+    def columns(self) -> dict[str, str | None]:
+        """Return the failure as bound values; NUL bytes, which PostgreSQL refuses, made visible."""
+        return {
+            name: None if text is None else text.replace("\0", "\\0")[:20_000]
+            for name, text in (("error", self.error), ("error_type", self.error_type), ("traceback", self.traceback))
+        }
+
+
+def _end(connection: Connection, statement: str, lease: Lease, **values: object) -> State:
+    bound = {"job_id": lease.job_id, "fence": lease.fence, **values}
+    state = connection.execute(queries.load(statement), bound).scalar_one_or_none()
+    if state is None:
+        raise LeaseLostError(f"job {lease.job_id} is no longer held under fence {lease.fence}")
+    return State(state)

@@ -1,0 +1,46 @@
+"""The relay: rings again for every job that is due and not leased.
+
+It is what makes a doorbell a hint: a lost one, a flushed Redis, a retry that has come due, a job for later and a
+crashed worker are all the same to it. Any number of relays may run; what one rings for, the others leave alone for a
+moment.
+"""
+
+from collections.abc import Iterable
+
+from sqlalchemy import Connection
+
+from tutormax import queries
+from tutormax.jobs import ring
+from tutormax.jobs.ring import Doorbell
+
+# Whoever inserts a job rings for it; only after this long is that ring taken for lost.
+SETTLED_SECONDS = 1.0
+
+
+def due(connection: Connection, queue: str, *, most: int, ring_again_seconds: float) -> list[Doorbell]:
+    """Return the doorbells to ring for one queue, marked as rung in the connection's transaction."""
+    rows = connection.execute(
+        queries.load("due_jobs"),
+        {"queue": queue, "most": most, "ring_again": ring_again_seconds, "settled": SETTLED_SECONDS},
+    )
+    return [Doorbell(row.job_id, row.actor, row.queue, row.priority) for row in rows]
+
+
+def ring_due(connection: Connection, queues: Iterable[str], *, window: int, ring_again_seconds: float) -> int:
+    """Ring for what is due on each queue, up to a window of doorbells that already wait there; return how many.
+
+    The marks that keep the same job from being rung for every second commit with the connection's transaction; if the
+    broker does not take the doorbells, ring again after ring_again_seconds.
+    """
+    rung = 0
+    for queue in queues:
+        room = window - ring.waiting(queue)
+        if room > 0:
+            doorbells = due(connection, queue, most=room, ring_again_seconds=ring_again_seconds)
+            rung += len(doorbells) if doorbells and ring.ring(doorbells) else 0
+    return rung
+
+
+def expire(connection: Connection) -> int:
+    """Cancel the jobs that are too late to be of use; return how many."""
+    return len(connection.execute(queries.load("expire_jobs")).all())

@@ -1,0 +1,63 @@
+"""Doorbells: telling the workers that a job is due, as fast as possible and without any promise.
+
+A doorbell that is lost costs latency and nothing else: the relay rings again for every job that is due.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Protocol
+from uuid import UUID
+
+from tutormax import log
+
+_log = log.get(__name__)
+
+
+@dataclass(frozen=True, slots=True)
+class Doorbell:
+    """The message that one job is due."""
+
+    job_id: UUID
+    actor: str
+    queue: str
+    priority: int = 0
+
+
+class Bell(Protocol):
+    """What carries doorbells: the broker."""
+
+    def ring(self, doorbells: Sequence[Doorbell]) -> None:
+        """Carry some doorbells; raise whatever the broker raises when it cannot."""
+
+    def waiting(self, queue: str) -> int:
+        """Return how many doorbells a queue holds."""
+
+
+class _Installed:
+    bell: Bell | None = None
+    silent: bool = False
+
+
+def use(bell: Bell | None) -> None:
+    """Ring with this from now on; None leaves all ringing to the relay."""
+    _Installed.bell = bell
+
+
+def ring(doorbells: Sequence[Doorbell]) -> bool:
+    """Ring for some jobs; return whether the broker took it. A broker that is away is logged once, not raised."""
+    if _Installed.bell is None:
+        return False
+    try:
+        _Installed.bell.ring(doorbells)
+    except Exception as error:  # noqa: BLE001 - whatever a broker raises, the job is safe in the ledger
+        if not _Installed.silent:
+            _log.warning("doorbell lost, the relay will ring again", error=str(error), jobs=len(doorbells))
+        _Installed.silent = True
+        return False
+    _Installed.silent = False
+    return True
+
+
+def waiting(queue: str) -> int:
+    """Return how many doorbells a queue holds; raises what the broker raises when it is away."""
+    return 0 if _Installed.bell is None else _Installed.bell.waiting(queue)

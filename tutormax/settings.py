@@ -1,0 +1,231 @@
+"""Every setting, typed and described; unsafe combinations are refused before anything starts."""
+
+from functools import lru_cache
+from pathlib import Path
+from typing import Literal, Self
+from urllib.parse import quote
+from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
+
+from pydantic import Field, SecretStr, ValidationError, field_validator, model_validator
+from pydantic_settings import BaseSettings, SettingsConfigDict
+
+from tutormax.errors import PermanentError
+
+LAST_PORT = 65535
+
+
+class InvalidSettingsError(PermanentError):
+    """One or more settings cannot be used; the text names each with its value and what would be right."""
+
+
+class Settings(BaseSettings):
+    """The configuration of one process, read once from the environment and `.env`."""
+
+    model_config = SettingsConfigDict(
+        env_file=".env",
+        env_ignore_empty=True,
+        extra="ignore",
+        frozen=True,
+        populate_by_name=True,
+        env_prefix="TUTORMAX_",
+    )
+
+    # Servers: none named means embedded ones, started on demand.
+    redis_url: SecretStr | None = Field(
+        None,
+        validation_alias="REDIS_URL",
+        description="Redis of yours (redis://, rediss://, unix://); empty: embedded.",
+    )
+    database_url: SecretStr | None = Field(
+        None, validation_alias="DATABASE_URL", description="PostgreSQL of yours as one URL; wins over POSTGRES_*."
+    )
+    postgres_host: str | None = Field(
+        None, validation_alias="POSTGRES_HOST", description="PostgreSQL host; empty, without DATABASE_URL: embedded."
+    )
+    postgres_port: int = Field(
+        5432, validation_alias="POSTGRES_PORT", gt=0, le=LAST_PORT, description="PostgreSQL port."
+    )
+    postgres_user: str = Field("tutormax", validation_alias="POSTGRES_USER", description="PostgreSQL user.")
+    postgres_password: SecretStr | None = Field(
+        None, validation_alias="POSTGRES_PASSWORD", description="PostgreSQL password."
+    )
+    postgres_db: str = Field("tutormax", validation_alias="POSTGRES_DB", description="PostgreSQL database.")
+    data_dir: Path = Field(Path(".tutormax"), description="Where embedded servers keep their data, locks and logs.")
+
+    # Work, under the names the product's brief gives.
+    data_gen_batch_size: int = Field(
+        100,
+        validation_alias="WORKER_DATA_GEN_BATCH_SIZE",
+        gt=0,
+        description="Most sessions one generation batch writes.",
+    )
+    data_gen_interval_seconds: int = Field(
+        60, validation_alias="WORKER_DATA_GEN_INTERVAL_SECONDS", ge=1, description="Seconds between generation batches."
+    )
+    data_gen_sessions_per_day: int = Field(
+        3000, validation_alias="WORKER_DATA_GEN_SESSIONS_PER_DAY", gt=0, description="Sessions generated a day."
+    )
+    perf_eval_lookback_minutes: int = Field(
+        15,
+        validation_alias="WORKER_PERF_EVAL_LOOKBACK_MINUTES",
+        ge=15,
+        description="Minutes before the previous evaluation from which arriving facts are looked at again.",
+    )
+    perf_eval_batch_size: int = Field(
+        100, validation_alias="WORKER_PERF_EVAL_BATCH_SIZE", gt=0, description="Tutors corrected in one statement."
+    )
+    churn_prediction_threshold: float = Field(
+        0.5,
+        validation_alias="WORKER_CHURN_PREDICTION_THRESHOLD",
+        gt=0,
+        lt=1,
+        description="A 30-day probability above this is a predicted churn.",
+    )
+    churn_prediction_lookback_days: int = Field(
+        30,
+        validation_alias="WORKER_CHURN_PREDICTION_LOOKBACK_DAYS",
+        gt=0,
+        le=90,
+        description="Days of behaviour shown beside a prediction; training history has its own setting.",
+    )
+    churn_batch_size: int = Field(
+        100, validation_alias="WORKER_CHURN_BATCH_SIZE", gt=0, description="Tutors scored in one chunk."
+    )
+    model_training_min_samples: int = Field(
+        100,
+        validation_alias="WORKER_MODEL_TRAINING_MIN_SAMPLES",
+        ge=10,
+        description="Fewest labelled snapshots a model is trained on.",
+    )
+    model_training_test_split: float = Field(
+        0.2,
+        validation_alias="WORKER_MODEL_TRAINING_TEST_SPLIT",
+        gt=0,
+        lt=0.5,
+        description="Newest share of the time range kept for validation.",
+    )
+    model_save_path: Path = Field(
+        Path("output/models"), validation_alias="WORKER_MODEL_SAVE_PATH", description="Where models are published."
+    )
+    max_task_retries: int = Field(
+        3, validation_alias="WORKER_MAX_TASK_RETRIES", ge=0, le=100, description="Tries after the first that failed."
+    )
+    retry_backoff_seconds: float = Field(
+        60,
+        validation_alias="WORKER_RETRY_BACKOFF",
+        gt=0,
+        description="Seconds before the first retry; each further one waits twice as long, at most an hour.",
+    )
+
+    # Work, ours.
+    generation_enabled: bool = Field(False, description="Whether the timetable generates sessions continuously.")
+    generation_seed: int = Field(7, description="Seed of the synthetic marketplace.")
+    train_history_days: int = Field(210, ge=30, description="Days of snapshots a model learns from.")
+    retention_days: int = Field(730, ge=180, description="Days that sessions, feedback and events are kept.")
+    schedule_timezone: str = Field("UTC", description="Zone in which daily schedules are read.")
+
+    # The ledger.
+    job_lease_seconds: float = Field(30, ge=1, description="How long a worker holds a job without renewing.")
+    job_max_recoveries: int = Field(3, ge=1, description="Crashes after which a job is quarantined.")
+    relay_interval_seconds: float = Field(1, gt=0, le=60, description="Seconds between looks for jobs to ring again.")
+    relay_window: int = Field(1000, gt=0, description="Doorbells a queue may hold before the relay stops adding more.")
+    ring_again_seconds: float = Field(6, gt=0, description="Least seconds between two rings of one job by the relay.")
+    statement_timeout_seconds: float = Field(60, gt=0, description="Longest statement outside an actor's own limit.")
+
+    # What others see.
+    metrics_host: str = Field("127.0.0.1", description="Address on which processes answer /metrics.")
+    metrics_ports: str = Field("9400-9463", description="Ports of which a worker process takes the first free one.")
+    log_json: bool = Field(False, description="JSON log lines instead of readable ones.")
+    log_level: Literal["DEBUG", "INFO", "WARNING", "ERROR"] = Field("INFO", description="Least severe line logged.")
+
+    @field_validator("schedule_timezone")
+    @classmethod
+    def _a_known_zone(cls, value: str) -> str:
+        try:
+            ZoneInfo(value)
+        except (ZoneInfoNotFoundError, ValueError) as error:
+            raise ValueError("is not a zone of the tz database; write one like America/New_York") from error
+        return value
+
+    @field_validator("metrics_ports")
+    @classmethod
+    def _a_range_of_ports(cls, value: str) -> str:
+        first, _, last = value.partition("-")
+        if not (first.isdigit() and (last or first).isdigit() and 0 < int(first) <= int(last or first) <= LAST_PORT):
+            raise ValueError("is not a range of ports; write one like 9400-9463")
+        return value
+
+    @model_validator(mode="after")
+    def _safe_together(self) -> Self:
+        if self.ring_again_seconds >= self.job_lease_seconds * 4:
+            raise ValueError(
+                f"TUTORMAX_RING_AGAIN_SECONDS={self.ring_again_seconds:g} leaves a crashed job waiting: "
+                f"keep it below four leases ({4 * self.job_lease_seconds:g})"
+            )
+        if self.relay_interval_seconds > self.ring_again_seconds:
+            raise ValueError(
+                f"TUTORMAX_RELAY_INTERVAL_SECONDS={self.relay_interval_seconds:g} must not exceed "
+                f"TUTORMAX_RING_AGAIN_SECONDS={self.ring_again_seconds:g}"
+            )
+        if self.retention_days < self.train_history_days + 120:
+            raise ValueError(
+                f"TUTORMAX_RETENTION_DAYS={self.retention_days} forgets what training reads: at least "
+                f"TUTORMAX_TRAIN_HISTORY_DAYS + 120 = {self.train_history_days + 120}"
+            )
+        if self.data_gen_batch_size * 86400 / self.data_gen_interval_seconds < self.data_gen_sessions_per_day:
+            raise ValueError(
+                f"WORKER_DATA_GEN_SESSIONS_PER_DAY={self.data_gen_sessions_per_day} cannot be reached with batches of "
+                f"WORKER_DATA_GEN_BATCH_SIZE={self.data_gen_batch_size} every "
+                f"WORKER_DATA_GEN_INTERVAL_SECONDS={self.data_gen_interval_seconds}"
+            )
+        return self
+
+    @property
+    def external_database_url(self) -> str | None:
+        """The PostgreSQL that was named, as a psycopg URL; None when the embedded one serves."""
+        if self.database_url is not None:
+            url = self.database_url.get_secret_value()
+            scheme, separator, rest = url.partition("://")
+            return f"postgresql+psycopg://{rest}" if separator and scheme.startswith("postgres") else url
+        if self.postgres_host is None:
+            return None
+        password = f":{quote(self.postgres_password.get_secret_value(), safe='')}" if self.postgres_password else ""
+        host = f"{self.postgres_host}:{self.postgres_port}"
+        return f"postgresql+psycopg://{quote(self.postgres_user, safe='')}{password}@{host}/{self.postgres_db}"
+
+    @property
+    def zone(self) -> ZoneInfo:
+        """The zone in which daily schedules are read."""
+        return ZoneInfo(self.schedule_timezone)
+
+
+def variable_of(field: str) -> str:
+    """Return the environment variable that sets one field."""
+    alias = Settings.model_fields[field].validation_alias
+    return alias if isinstance(alias, str) else f"TUTORMAX_{field.upper()}"
+
+
+def load(**overrides: object) -> Settings:
+    """Read the settings; raise InvalidSettingsError naming every wrong one, its value and what would be right."""
+    try:
+        return Settings(**overrides)  # type: ignore[arg-type]  # validated by pydantic itself
+    except ValidationError as error:
+        raise InvalidSettingsError("\n".join(_sentence(detail) for detail in error.errors())) from None
+
+
+def _sentence(detail: object) -> str:
+    if not isinstance(detail, dict):
+        return str(detail)
+    message = str(detail["msg"]).removeprefix("Value error, ")
+    if not detail["loc"]:
+        return message
+    name = str(detail["loc"][0])
+    variable = variable_of(name) if name in Settings.model_fields else name
+    secret = any(word in variable for word in ("PASSWORD", "URL"))
+    return f"{variable}={'(hidden)' if secret else repr(detail['input'])}: {message}"
+
+
+@lru_cache(maxsize=1)
+def current() -> Settings:
+    """Return the settings of this process, read on first use."""
+    return load()

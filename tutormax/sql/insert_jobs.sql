@@ -1,0 +1,81 @@
+-- insert_jobs: which jobs are now in the ledger for these requests?
+-- One row for each request without a key and for each key, new or already there; due: a doorbell makes sense now.
+with requested as (
+    select distinct on (actor, coalesce(key, job_id::text)) *
+    from jsonb_to_recordset(cast(:requests as jsonb)) as request (
+        job_id uuid,
+        organization_id integer,
+        actor text,
+        queue text,
+        priority smallint,
+        args jsonb,
+        key text,
+        slot timestamptz,
+        run_at timestamptz,
+        expires_at timestamptz,
+        trace_context text,
+        requested_by text
+    )
+    order by actor, coalesce(key, job_id::text), run_at nulls first
+),
+
+inserted as (
+    insert into jobs (
+        job_id, organization_id, actor, queue, priority, args, dedupe_key, slot, available_at, expires_at,
+        trace_context, requested_by
+    )
+    select
+        job_id,
+        organization_id,
+        actor,
+        queue,
+        priority,
+        args,
+        key,
+        slot,
+        coalesce(run_at, clock_timestamp()),
+        expires_at,
+        trace_context,
+        requested_by
+    from requested
+    on conflict (actor, dedupe_key) where dedupe_key is not null and state in ('pending', 'running')
+    do update set
+        again = jobs.state = 'running',
+        available_at = least(jobs.available_at, excluded.available_at),
+        priority = greatest(jobs.priority, excluded.priority)
+    -- The row is locked even where nothing is written, so it cannot be taken before this transaction has ended.
+    where
+        (jobs.state = 'running' and not jobs.again)
+        or jobs.available_at > excluded.available_at
+        or jobs.priority < excluded.priority
+    returning job_id, actor, queue, priority, dedupe_key, state, available_at
+)
+
+select
+    job_id,
+    actor,
+    queue,
+    priority,
+    dedupe_key,
+    state = 'pending' and available_at <= clock_timestamp() as due
+from inserted
+
+union all
+
+select
+    there.job_id,
+    there.actor,
+    there.queue,
+    there.priority,
+    there.dedupe_key,
+    false as due
+from requested
+inner join jobs as there
+    on
+        requested.actor = there.actor
+        and requested.key = there.dedupe_key
+        and there.state in ('pending', 'running')
+where not exists (
+    select true from inserted
+    where inserted.actor = requested.actor and inserted.dedupe_key = requested.key
+)

@@ -1,0 +1,10 @@
+-- release_job: may somebody else start over?
+-- One row, or none when the fence is no longer ours. The attempt is not counted.
+update jobs set
+    state = 'pending',
+    attempts = attempts - 1,
+    available_at = clock_timestamp(),
+    again = false,
+    lease_until = null
+where job_id = :job_id and fence = :fence and state = 'running'
+returning state

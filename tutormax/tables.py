@@ -1,0 +1,243 @@
+"""The tables, in the order the data flows.
+
+Alembic creates them (`migrations/`), with the constraints and indexes that only PostgreSQL speaks; a test holds the
+columns here equal to the migrated schema.
+"""
+
+from typing import Any
+
+from sqlalchemy import BigInteger, Boolean, Column, DateTime, Double, Integer, MetaData, SmallInteger, Table, Text
+from sqlalchemy.dialects.postgresql import ARRAY, JSONB, REAL, UUID
+
+metadata = MetaData()
+
+INSTANT = DateTime(timezone=True)
+
+
+def _key(name: str, kind: Any = Integer) -> Column[Any]:
+    return Column(name, kind, primary_key=True)
+
+
+def _is(name: str, kind: Any = Text) -> Column[Any]:
+    return Column(name, kind, nullable=False)
+
+
+def _may(name: str, kind: Any = Text) -> Column[Any]:
+    return Column(name, kind, nullable=True)
+
+
+organizations = Table(
+    "organizations",
+    metadata,
+    _key("organization_id"),
+    _is("name"),
+    _is("synthetic", Boolean),
+    _is("created_at", INSTANT),
+)
+
+tutors = Table(
+    "tutors",
+    metadata,
+    _key("tutor_id"),
+    _is("organization_id", Integer),
+    _is("external_id"),
+    _may("name"),
+    _may("subjects", ARRAY(Text)),
+    _may("baseline_sessions_per_week", Double),
+    _is("joined_at", INSTANT),
+    _is("ingested_at", INSTANT),
+)
+
+students = Table(
+    "students",
+    metadata,
+    _key("student_id"),
+    _is("organization_id", Integer),
+    _is("external_id"),
+    _is("ingested_at", INSTANT),
+)
+
+sessions = Table(
+    "sessions",
+    metadata,
+    _key("session_id", BigInteger),
+    _is("organization_id", Integer),
+    _is("external_id"),
+    _is("tutor_id", Integer),
+    _is("student_id", Integer),
+    _is("session_number", Integer),
+    _may("subject"),
+    _key("scheduled_start", INSTANT),
+    _is("duration_minutes", SmallInteger),
+    _is("booked_at", INSTANT),
+    _may("cancelled_at", INSTANT),
+    _is("status"),
+    _may("actual_start", INSTANT),
+    _may("ended_at", INSTANT),
+    _may("outcome_known_at", INSTANT),
+    _may("late_start_minutes", REAL),
+    _may("engagement_score", REAL),
+    _may("objectives_met", Boolean),
+    _may("technical_issues", Boolean),
+    _is("tutor_replaced", Boolean),
+    _is("ingested_at", INSTANT),
+)
+
+student_feedback = Table(
+    "student_feedback",
+    metadata,
+    _key("feedback_id", BigInteger),
+    _is("organization_id", Integer),
+    _is("external_id"),
+    _is("session_id", BigInteger),
+    _is("session_start", INSTANT),
+    _is("tutor_id", Integer),
+    _is("student_id", Integer),
+    _is("rating", SmallInteger),
+    _is("is_first_session", Boolean),
+    _key("submitted_at", INSTANT),
+    _is("ingested_at", INSTANT),
+)
+
+tutor_events = Table(
+    "tutor_events",
+    metadata,
+    _key("event_id", BigInteger),
+    _is("organization_id", Integer),
+    _is("external_id"),
+    _is("tutor_id", Integer),
+    _is("event_type"),
+    _key("event_time", INSTANT),
+    _may("value", Double),
+    _may("by_tutor", Boolean),
+    _is("ingested_at", INSTANT),
+)
+
+tutor_performance_metrics = Table(
+    "tutor_performance_metrics",
+    metadata,
+    _key("tutor_id"),
+    _key("window_days", SmallInteger),
+    _key("window_end", INSTANT),
+    _is("sessions_scheduled", Integer),
+    _is("sessions_completed", Integer),
+    _may("average_rating", Double),
+    _may("first_session_success_rate", Double),
+    _may("reschedule_rate", Double),
+    _is("no_show_count", Integer),
+    _may("no_show_rate", Double),
+    _may("engagement_score", Double),
+    _may("learning_objectives_met_pct", Double),
+    _may("response_time_average_minutes", Double),
+    _is("green_flags", SmallInteger),
+    _is("red_flags", SmallInteger),
+    _may("tier"),
+    _is("evaluated_at", INSTANT),
+)
+
+feature_snapshots = Table(
+    "feature_snapshots",
+    metadata,
+    _key("tutor_id"),
+    _key("as_of", INSTANT),
+    _key("feature_version", Text),
+    _is("features", ARRAY(REAL)),
+    _is("purpose"),
+    _is("created_at", INSTANT),
+)
+
+models = Table(
+    "models",
+    metadata,
+    _key("model_id", Text),
+    _is("population"),
+    _is("status"),
+    _is("feature_version"),
+    _is("manifest_sha256"),
+    _is("as_of", INSTANT),
+    _is("trained_at", INSTANT),
+    _is("metrics", JSONB),
+    _may("reason"),
+)
+
+churn_predictions = Table(
+    "churn_predictions",
+    metadata,
+    _key("tutor_id"),
+    _key("as_of", INSTANT),
+    _key("model_id", Text),
+    _may("p1", Double),
+    _may("p7", Double),
+    _is("p30", Double),
+    _may("p90", Double),
+    _is("churn_score", SmallInteger),
+    _is("risk_level"),
+    _is("churn_predicted", Boolean),
+    _is("reasons", JSONB),
+    _is("trigger"),
+    _is("scored_at", INSTANT),
+)
+
+jobs = Table(
+    "jobs",
+    metadata,
+    _key("job_id", UUID(as_uuid=True)),
+    _may("organization_id", Integer),
+    _is("actor"),
+    _is("queue"),
+    _is("priority", SmallInteger),
+    _is("args", JSONB),
+    _may("dedupe_key"),
+    _may("slot", INSTANT),
+    _is("state"),
+    _is("available_at", INSTANT),
+    _may("expires_at", INSTANT),
+    _is("attempts", Integer),
+    _is("recoveries", Integer),
+    _may("lease_until", INSTANT),
+    _is("fence", BigInteger),
+    _may("worker"),
+    _is("cancel_requested", Boolean),
+    _is("again", Boolean),
+    _may("rung_at", INSTANT),
+    _may("cursor", JSONB),
+    _may("progress", JSONB),
+    _may("result", JSONB),
+    _may("error"),
+    _may("error_type"),
+    _may("traceback"),
+    _may("trace_context"),
+    _is("requested_by"),
+    _is("created_at", INSTANT),
+    _may("started_at", INSTANT),
+    _may("finished_at", INSTANT),
+)
+
+schedules = Table(
+    "schedules",
+    metadata,
+    _key("name", Text),
+    _is("registered_at", INSTANT),
+    _may("paused_at", INSTANT),
+)
+
+schedule_slots = Table(
+    "schedule_slots",
+    metadata,
+    _key("name", Text),
+    _key("slot", INSTANT),
+    _is("job_id", UUID(as_uuid=True)),
+    _is("emitted_at", INSTANT),
+)
+
+audit_log = Table(
+    "audit_log",
+    metadata,
+    _key("audit_id", BigInteger),
+    _is("at", INSTANT),
+    _is("who"),
+    _is("action"),
+    _is("subject"),
+    _may("reason"),
+    _is("details", JSONB),
+)

@@ -1,0 +1,56 @@
+"""The record of the timetable: which schedules there are, which are paused, and one unique row for each slot sent."""
+
+from collections.abc import Callable, Mapping
+from contextlib import AbstractContextManager
+from datetime import datetime
+from uuid import UUID
+
+from sqlalchemy import Connection, insert
+
+from tutormax import queries
+from tutormax.errors import PermanentError
+from tutormax.tables import audit_log
+
+# Whatever opens transactions: db.transaction, or a test's own.
+Begin = Callable[[], AbstractContextManager[Connection]]
+
+
+class UnknownScheduleError(PermanentError):
+    """No daemon has ever served a schedule of that name."""
+
+
+def unsent(connection: Connection, slots: Mapping[str, datetime], now: datetime) -> set[str]:
+    """Return the schedules, each given with its newest slot, whose slot is still to be sent.
+
+    A schedule seen for the first time is registered; slots before that instant are not due.
+    """
+    names = list(slots)
+    connection.execute(queries.load("register_schedules"), {"names": names, "now": now})
+    rows = connection.execute(queries.load("unsent_slots"), {"names": names, "slots": list(slots.values())})
+    return set(rows.scalars())
+
+
+def claim(connection: Connection, name: str, slot: datetime, job_id: UUID) -> bool:
+    """Take a slot for a job that is inserted in the same transaction; False if somebody else has it."""
+    row = connection.execute(queries.load("claim_slot"), {"name": name, "slot": slot, "job_id": job_id})
+    return row.one_or_none() is not None
+
+
+def pause(connection: Connection, name: str, *, who: str, now: datetime) -> None:
+    """Send nothing more for a schedule until it is resumed; raise UnknownScheduleError."""
+    _set_paused(connection, name, who, now, paused=True)
+
+
+def resume(connection: Connection, name: str, *, who: str, now: datetime) -> None:
+    """Send again from the next slot on, making up for nothing in between; raise UnknownScheduleError."""
+    _set_paused(connection, name, who, now, paused=False)
+
+
+def _set_paused(connection: Connection, name: str, who: str, now: datetime, *, paused: bool) -> None:
+    bound = {"name": name, "now": now, "paused": paused}
+    if connection.execute(queries.load("pause_schedule"), bound).one_or_none() is None:
+        raise UnknownScheduleError(
+            f"{name!r} is not a schedule that a daemon has served: see python -m schedules --list"
+        )
+    action = "pause schedule" if paused else "resume schedule"
+    connection.execute(insert(audit_log).values(at=now, who=who, action=action, subject=name))

@@ -1,4 +1,4 @@
-"""The PostgreSQL and the Redis of this process: those that were named, or embedded ones started on demand."""
+"""The PostgreSQL and the Redis of this process: those that the settings name, or embedded ones started on demand."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
     from tutormax.settings import Settings
 
-__all__ = ["Endpoints", "ServerStartError", "embedded", "endpoints", "is_embedded"]
+__all__ = ["Endpoints", "ServerStartError", "embedded", "endpoints", "endpoints_for", "is_embedded"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,59 +28,61 @@ class Endpoints:
     redis_url: str
 
 
-class _Held:
-    """What this process holds on to until it exits; a forked child inherits the hold."""
-
-    link: Link | None = None
-    lock = threading.Lock()
-
-
-def _unlock_in_child() -> None:
-    # Another thread may have held it at the moment of the fork, and does not exist in the child.
-    _Held.lock = threading.Lock()
-
-
-os.register_at_fork(after_in_child=_unlock_in_child)
-
-
 def endpoints() -> Endpoints:
-    """Return where this process finds its servers, starting embedded ones where none is named in the settings."""
-    # Here, because the supervisor imports this package too and is up sooner without pydantic.
+    """Return where this process finds its servers; embedded ones are held until it exits."""
+    # Here, because the supervisor imports this package too, and is up sooner without pydantic.
     from tutormax import settings  # noqa: PLC0415
 
     return endpoints_for(settings.current())
 
 
 def endpoints_for(settings: Settings) -> Endpoints:
-    """Return the servers that given settings name, and embedded ones for those they do not name."""
-    database_url = settings.external_database_url
-    redis_url = settings.redis_url.get_secret_value() if settings.redis_url else None
-    missing = {"postgres": database_url, "valkey": redis_url}
-    needed = [name for name, url in missing.items() if url is None]
-    served = _hold(settings.data_dir, needed).urls if needed else {}
-    return Endpoints(database_url or served["postgres"], redis_url or served["valkey"])
+    """Return the servers that given settings name, and embedded ones for those that they do not."""
+    urls = {"postgres": settings.external_database_url}
+    urls["valkey"] = settings.redis_url.get_secret_value() if settings.redis_url else None
+    named = {name: url for name, url in urls.items() if url is not None}
+    needed = tuple(name for name in urls if name not in named)
+    served = named | _held.urls(settings.data_dir, needed) if needed else named
+    return Endpoints(served["postgres"], served["valkey"])
 
 
 def is_embedded(settings: Settings) -> bool:
-    """Tell whether the database is one of ours, so that we may migrate it without being asked."""
+    """Tell whether the database is ours, so that it may be migrated without being asked."""
     return settings.external_database_url is None
 
 
 @contextmanager
 def embedded(data_dir: Path) -> Iterator[Endpoints]:
-    """Hold on to the embedded servers of one directory; the last one to leave waits until they have stopped."""
-    link = attach(data_dir, ["postgres", "valkey"])
+    """Hold the embedded servers of one directory; whoever leaves last returns when they have stopped."""
+    link = attach(data_dir, ("postgres", "valkey"))
     try:
         yield Endpoints(link.urls["postgres"], link.urls["valkey"])
     finally:
         link.leave()
 
 
-def _hold(data_dir: Path, needed: list[str]) -> Link:
-    with _Held.lock:
-        # Looked at on every call: after a crash of the supervisor the next caller brings the servers back.
-        if _Held.link is None or not _Held.link.alive() or not _Held.link.serves(data_dir, needed):
-            if _Held.link is not None:
-                _Held.link.close()
-            _Held.link = attach(data_dir, needed)
-        return _Held.link
+class _Held:
+    """The links that this process keeps until it exits; a forked child inherits them."""
+
+    def __init__(self) -> None:
+        self.links: dict[tuple[Path, tuple[str, ...]], Link] = {}
+        self.lock = threading.Lock()
+        # Another thread may hold the lock while this one forks, and does not exist in the child.
+        os.register_at_fork(after_in_child=self._unlock)
+
+    def urls(self, data_dir: Path, needed: tuple[str, ...]) -> dict[str, str]:
+        """Return where the needed servers answer, and hold them."""
+        with self.lock:
+            link = self.links.get((data_dir, needed))
+            # Looked at every time: when the supervisor was killed, the next who asks brings the servers back.
+            if link is not None and not link.alive():
+                link.close()
+                link = None
+            self.links[data_dir, needed] = link = link or attach(data_dir, needed)
+            return link.urls
+
+    def _unlock(self) -> None:
+        self.lock = threading.Lock()
+
+
+_held = _Held()

@@ -1,10 +1,10 @@
-"""Run as `python -m tutormax.servers DATA_DIR` by the first process that needs embedded servers."""
+"""`python -m tutormax.servers DATA_DIR`, run by the first process that needs embedded servers."""
 
 import os
 import sys
 from pathlib import Path
 
-# The starter waits for the first process only; the second is nobody's child and nobody's zombie.
+# The starter waits for the first process only; the second is nobody's child, and so nobody's zombie.
 if os.fork():
     os._exit(0)
 

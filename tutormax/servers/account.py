@@ -1,4 +1,4 @@
-"""Whose rights the embedded servers run with: ours, or as root those of an account without any."""
+"""Whose rights the embedded servers run with: ours, or as root those of an account that has none."""
 
 import os
 import pwd
@@ -9,7 +9,7 @@ from typing import TypedDict
 
 
 class Identity(TypedDict, total=False):
-    """What subprocess needs to know to run a program as somebody else."""
+    """What subprocess must be told to run a program as somebody else."""
 
     user: int
     group: int
@@ -18,23 +18,20 @@ class Identity(TypedDict, total=False):
 
 @dataclass(frozen=True, slots=True)
 class Account:
-    """An account to run as; without one, the account of this process."""
+    """An account to run as; without ids, the account of this process."""
 
     uid: int | None = None
     gid: int | None = None
 
-    def popen(self) -> Identity:
-        """Return the arguments of subprocess that run a program as this account."""
+    @property
+    def identity(self) -> Identity:
+        """The arguments of subprocess that run a program as this account."""
         if self.uid is None or self.gid is None:
             return {}
         return {"user": self.uid, "group": self.gid, "extra_groups": []}
 
-    def environment(self) -> dict[str, str]:
-        """Return all that a server is told by its environment; PGDATA and the like of a desk must not reach it."""
-        return {"PATH": os.defpath, "LC_ALL": "C", "TZ": "UTC"}
-
     def give(self, directory: Path) -> None:
-        """Make a directory that this account alone can enter, and let it reach it."""
+        """Make a directory that this account alone may enter, and let it get there."""
         directory.mkdir(mode=0o700, exist_ok=True)
         if self.uid is None or self.gid is None:
             return
@@ -51,10 +48,14 @@ class Account:
                 parent.chmod(stat.S_IMODE(found.st_mode) | stat.S_IXOTH)
 
 
-def account_for(directory: Path) -> Account:
-    """Return the account that serves a directory: its owner if it has one besides root, else nobody."""
+def account_for(data_dir: Path) -> Account:
+    """Return the account that serves a data directory; PostgreSQL refuses root, so as root it is another."""
     if os.geteuid() != 0:
         return Account()
-    uid = directory.stat().st_uid if directory.exists() else 0
-    entry = pwd.getpwuid(uid) if uid else pwd.getpwnam("nobody")
-    return Account(entry.pw_uid, entry.pw_gid)
+    cluster = data_dir / "postgres"
+    owner = cluster.stat() if cluster.exists() else None
+    # The cluster of an ordinary user stays that user's, also when root comes by.
+    if owner is not None and owner.st_uid != 0:
+        return Account(owner.st_uid, owner.st_gid)
+    nobody = pwd.getpwnam("nobody")
+    return Account(nobody.pw_uid, nobody.pw_gid)

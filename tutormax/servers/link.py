@@ -1,4 +1,4 @@
-"""The client's end: one connection to the supervisor, held for as long as the servers are needed."""
+"""The client's end: a connection to the supervisor, held for as long as its servers are needed."""
 
 import fcntl
 import json
@@ -15,33 +15,31 @@ from typing import IO
 
 import tutormax
 from tutormax.servers.place import Place, place_of, supervisor_socket
-from tutormax.servers.program import ServerStartError, told_by
+from tutormax.servers.program import ServerStartError, shorten, told_by
 
-ATTACH_SECONDS = 240.0
+# Longer than both servers may take, one after the other.
+ATTACH_SECONDS = 300.0
 STARTS = 3
 
 
 @dataclass(frozen=True, slots=True)
 class Link:
-    """A hold on the embedded servers of one data directory; it ends with the process, however that ends."""
+    """A hold on embedded servers; it ends with the process and its forked children, however they end."""
 
     data_dir: Path
     urls: dict[str, str]
-    # A plain descriptor: the interpreter must not close it on its way out, before the last user of the servers.
+    # A plain descriptor, so that the interpreter on its way out leaves it to the kernel, which closes it last.
     descriptor: int
 
     def alive(self) -> bool:
         """Tell whether the supervisor still stands behind this link."""
-        # It says nothing after its answer: what there is to read is the end.
-        readable, _, _ = select.select([self.descriptor], [], [], 0)
-        return not readable
-
-    def serves(self, data_dir: Path, names: Sequence[str]) -> bool:
-        """Tell whether this link is one to these servers."""
-        return self.data_dir == data_dir.resolve() and all(name in self.urls for name in names)
+        # After its answer it says nothing more: what there is to read is the end.
+        poll = select.poll()
+        poll.register(self.descriptor, select.POLLIN)
+        return not poll.poll(0)
 
     def leave(self) -> None:
-        """Give up the hold now; return once the servers have stopped if nobody else holds them."""
+        """Give up the hold now, for forked children too; if it was the last one, wait until the servers stopped."""
         with socket.socket(fileno=self.descriptor) as connection:
             connection.settimeout(ATTACH_SECONDS)
             try:
@@ -57,7 +55,16 @@ class Link:
 
 def attach(data_dir: Path, names: Sequence[str]) -> Link:
     """Return a hold on the named servers of a data directory, which are started if they do not run."""
-    place = place_of(data_dir)
+    try:
+        return _attach(place_of(data_dir), names)
+    except PermissionError as error:
+        raise ServerStartError(
+            f"embedded servers need a directory that is ours: {error}; "
+            "run as its owner, or name another by TUTORMAX_DATA_DIR"
+        ) from error
+
+
+def _attach(place: Place, names: Sequence[str]) -> Link:
     deadline = time.monotonic() + ATTACH_SECONDS
     starts = 0
     while time.monotonic() < deadline:
@@ -66,7 +73,7 @@ def attach(data_dir: Path, names: Sequence[str]) -> Link:
             return link
         with place.lock.open("ab") as lock:
             if _locked(lock):
-                # Free again after starts of ours: they died before they could listen.
+                # Free again after starts of ours: they died before they could answer.
                 if starts == STARTS:
                     raise ServerStartError(f"the supervisor of embedded servers ended; {told_by(place.log)}")
                 _start_supervisor(place, lock)
@@ -79,23 +86,26 @@ def _linked(place: Place, names: Sequence[str]) -> Link | None:
     sockets = place.sockets
     if sockets is None:
         return None
-    connection = socket.socket(socket.AF_UNIX)
-    try:
+    with socket.socket(socket.AF_UNIX) as connection:
         connection.settimeout(ATTACH_SECONDS)
+        answer = _asked(connection, sockets, f"need {' '.join(names)}\n")
+        if not answer:
+            return None
+        told = json.loads(answer)
+        if "error" in told:
+            raise ServerStartError(told["error"])
+        return Link(place.data_dir, told, connection.detach())
+
+
+def _asked(connection: socket.socket, sockets: Path, question: str) -> str:
+    # Nobody listens, or only somebody on the way out: no answer.
+    try:
         connection.connect(str(supervisor_socket(sockets)))
-        connection.sendall(f"need {' '.join(names)}\n".encode())
-        answer = connection.makefile().readline()
-    except OSError:
-        answer = ""
-    # Without an answer it was on its way out, or nobody is there.
-    if not answer:
-        connection.close()
-        return None
-    told = json.loads(answer)
-    if "error" in told:
-        connection.close()
-        raise ServerStartError(told["error"])
-    return Link(place.data_dir, told, connection.detach())
+        connection.sendall(question.encode())
+        with connection.makefile() as answers:
+            return answers.readline()
+    except (FileNotFoundError, ConnectionError):
+        return ""
 
 
 def _locked(lock: IO[bytes]) -> bool:
@@ -107,9 +117,9 @@ def _locked(lock: IO[bytes]) -> bool:
 
 
 def _start_supervisor(place: Place, lock: IO[bytes]) -> None:
-    # The lock goes with the descriptor: it is never free between the starter and the supervisor.
     source = str(Path(tutormax.__file__).parent.parent)
     path = os.pathsep.join(filter(None, (source, os.environ.get("PYTHONPATH"))))
+    shorten(place.log)
     with place.log.open("ab") as log:
         subprocess.run(  # noqa: S603  # the command is our own
             (sys.executable, "-m", "tutormax.servers", str(place.data_dir)),
@@ -118,8 +128,9 @@ def _start_supervisor(place: Place, lock: IO[bytes]) -> None:
             stdin=subprocess.DEVNULL,
             stdout=log,
             stderr=log,
+            # The lock goes along: it is never free between the starter and the supervisor.
             pass_fds=(lock.fileno(),),
-            # Not of the terminal's group: Ctrl-C there is for us, and we still need the servers to end well.
+            # Out of the terminal's reach: Ctrl-C is for us, and until we have ended we need the servers.
             start_new_session=True,
-            check=True,
+            check=False,
         )

@@ -1,12 +1,16 @@
-"""Where the processes of one data directory meet: its lock, its logs, and a short directory for sockets."""
+"""Where the processes of one data directory meet: its lock, its log, and a short directory for sockets."""
 
 import hashlib
+import os
 import shutil
+import stat
 import tempfile
 from dataclasses import dataclass
 from pathlib import Path
 
-# A socket's path ends at 104 bytes on macOS and 108 on Linux; the longest name in here has 20.
+from tutormax.servers.account import account_for
+
+# A socket's path may have 103 bytes on macOS and 107 on Linux; the longest name in the directory has 20.
 LONGEST_DIRECTORY = 80
 
 
@@ -28,29 +32,36 @@ class Place:
 
     @property
     def sockets(self) -> Path | None:
-        """The directory of the sockets, None when no supervisor has made one yet."""
+        """The directory of the sockets, None when no supervisor has left one."""
         try:
-            target = (self.data_dir / "run").readlink()
+            target = self._link.readlink()
+            found = target.lstat()
         except OSError:
             return None
-        # A copied data directory must not lead to the original's servers.
-        return target if target.name.startswith(self._prefix) and target.is_dir() else None
+        # A copied data directory must not lead to the original's servers, nor a foreign directory to a stranger's.
+        owners = {os.geteuid(), account_for(self.data_dir).uid}
+        ours = target.name.startswith(self._prefix) and stat.S_ISDIR(found.st_mode) and found.st_uid in owners
+        return target if ours else None
 
     def make_sockets(self) -> Path:
-        """Return the directory of the sockets, made if need be."""
+        """Return the directory of the sockets, made if need be; a crash keeps it, so that the URLs stay."""
         if self.sockets is not None:
             return self.sockets
-        link = self.data_dir / "run"
-        link.unlink(missing_ok=True)
         made = Path(tempfile.mkdtemp(prefix=self._prefix, dir=_short_directory(self._prefix)))
-        link.symlink_to(made)
+        self._link.unlink(missing_ok=True)
+        self._link.symlink_to(made)
         return made
 
-    def remove_sockets(self) -> None:
-        """Forget the directory of the sockets, after a clean stop."""
-        if self.sockets is not None:
-            shutil.rmtree(self.sockets, ignore_errors=True)
-        (self.data_dir / "run").unlink(missing_ok=True)
+    def remove_sockets(self, sockets: Path) -> None:
+        """Remove the directory of the sockets after a clean stop."""
+        # The data directory may have been deleted and made anew by others meanwhile.
+        if self.sockets == sockets:
+            self._link.unlink()
+        shutil.rmtree(sockets, ignore_errors=True)
+
+    @property
+    def _link(self) -> Path:
+        return self.data_dir / "run"
 
     @property
     def _prefix(self) -> str:
@@ -58,9 +69,13 @@ class Place:
 
 
 def place_of(data_dir: Path) -> Place:
-    """Make a data directory if need be and return it as a place."""
+    """Make a data directory if need be, for ourselves alone, and return it as a place."""
     data_dir.mkdir(mode=0o700, parents=True, exist_ok=True)
-    return Place(data_dir.resolve())
+    place = Place(data_dir.resolve())
+    # Logs quote statements; under root the directory itself may have to be open to traversal.
+    for ours in (place.lock, place.log):
+        ours.touch(mode=0o600)
+    return place
 
 
 def supervisor_socket(sockets: Path) -> Path:
@@ -70,4 +85,6 @@ def supervisor_socket(sockets: Path) -> Path:
 
 def _short_directory(prefix: str) -> str:
     usual = tempfile.gettempdir()
-    return usual if len(usual) + len(prefix) + 9 <= LONGEST_DIRECTORY else "/tmp"  # noqa: S108  # mkdtemp's own
+    # What mkdtemp adds has 8 characters.
+    fits = len(os.fsencode(f"{usual}/{prefix}")) + 8 <= LONGEST_DIRECTORY
+    return usual if fits and usual.isascii() and "," not in usual else "/tmp"  # noqa: S108  # mkdtemp makes it safe

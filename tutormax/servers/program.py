@@ -1,13 +1,10 @@
-"""One server program as a child of its supervisor: started, watched, stopped, never left behind."""
+"""One server program: started, asked whether it is ready, stopped, and cleared away after a crash."""
 
-import ctypes
-import os
 import subprocess
-import sys
 import time
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import dataclass
-from functools import partial
 from pathlib import Path
 from signal import SIGKILL, Signals
 
@@ -15,13 +12,12 @@ import psutil
 
 from tutormax.errors import TransientError
 from tutormax.servers.account import Account
+from tutormax.servers.child import spawn
 
-START_SECONDS = 60.0
-STOP_SECONDS = 20.0
-PR_SET_PDEATHSIG = 1
-
-# Loaded before any fork: a child between fork and exec must not load libraries.
-_LIBC = ctypes.CDLL(None) if sys.platform == "linux" else None
+# A crash under load leaves up to max_wal_size to be replayed before the next start is ready.
+START_SECONDS = 120.0
+STOP_SECONDS = 30.0
+LARGEST_LOG_BYTES = 10_000_000
 
 
 class ServerStartError(TransientError):
@@ -33,7 +29,6 @@ class Program:
     """How one server is prepared, run, asked whether it is ready, and stopped."""
 
     name: str
-    executable: str
     command: tuple[str, ...]
     directory: Path
     log: Path
@@ -45,18 +40,26 @@ class Program:
 
 
 def start(program: Program) -> subprocess.Popen[bytes]:
-    """Run one program and return it once it serves; what a dead run left behind is ended first."""
+    """Run one program and return it once it serves; what a dead run left behind is cleared away first."""
     end_leftovers(program)
+    shorten(program.log)
     program.prepare()
-    process = _spawn(program)
+    with program.log.open("ab") as log:
+        process = spawn(
+            program.command,
+            account=program.account,
+            directory=program.directory,
+            output=log,
+            at_parents_death=program.stop_signals[0],
+        )
     deadline = time.monotonic() + START_SECONDS
     while process.poll() is None and time.monotonic() < deadline:
         if program.ready():
             return process
         time.sleep(0.01)
+    what = f"was not ready after {START_SECONDS:g} s" if process.returncode is None else f"ended: {process.returncode}"
     stop(program, process)
-    what = "ended with status" if process.returncode >= 0 else "was not ready and ended by signal"
-    raise ServerStartError(f"{program.name} {what} {abs(process.returncode)}; {told_by(program.log)}")
+    raise ServerStartError(f"{program.name} {what}; {told_by(program.log)}")
 
 
 def stop(program: Program, process: subprocess.Popen[bytes]) -> None:
@@ -73,53 +76,46 @@ def stop(program: Program, process: subprocess.Popen[bytes]) -> None:
 
 def end_leftovers(program: Program) -> None:
     """End what still works in the program's directory without a supervisor."""
-    # Told by name and working directory: the pid in a file of a dead run may be anybody's by now.
     for signal in program.stop_signals:
-        found = [each for each in psutil.process_iter(["name", "cwd", "ppid"]) if _works_for(program, each)]
-        if not found:
+        _send(leftovers(program), signal)
+        if _ended(program):
             return
-        pids = {each.pid for each in found}
-        for each in found:
-            if signal is SIGKILL or each.info["ppid"] not in pids:
-                _send(each, signal)
-        psutil.wait_procs(found, timeout=STOP_SECONDS)
 
 
-def told_by(log: Path, lines: int = 8) -> str:
-    """Quote the end of one log, for an error's text."""
+def leftovers(program: Program) -> list[psutil.Process]:
+    """Return the processes of this program that work in its directory."""
+    # Told by name and working directory: the pid in a file of a dead run may be anybody's by now.
+    wanted = (Path(program.command[0]).name, str(program.directory))
+    running = psutil.process_iter(["name", "cwd", "ppid"])
+    return [each for each in running if (each.info["name"], each.info["cwd"]) == wanted]
+
+
+def shorten(log: Path) -> None:
+    """Begin a log anew when it has grown large; one older piece is kept."""
+    if log.exists() and log.stat().st_size > LARGEST_LOG_BYTES:
+        log.replace(log.with_suffix(".log.1"))
+
+
+def told_by(log: Path) -> str:
+    """Quote the last lines of a log, for an error's text."""
     text = log.read_text(errors="replace") if log.exists() else ""
-    return f"{log} ends with:\n" + "\n".join(text.splitlines()[-lines:])
+    return f"{log} ends with:\n" + "\n".join(text.splitlines()[-8:])
 
 
-def _works_for(program: Program, process: psutil.Process) -> bool:
-    return (process.info["name"], process.info["cwd"]) == (program.executable, str(program.directory))
+def _ended(program: Program) -> bool:
+    deadline = time.monotonic() + STOP_SECONDS
+    # Looked for anew instead of awaited by pid: where nobody reaps, an ended process keeps its own for ever.
+    while left := leftovers(program):
+        if time.monotonic() > deadline:
+            break
+        time.sleep(0.02)
+    return not left
 
 
-def _send(process: psutil.Process, signal: Signals) -> None:
-    try:
-        process.send_signal(signal)
-    except psutil.NoSuchProcess:
-        return
-
-
-def _spawn(program: Program) -> subprocess.Popen[bytes]:
-    with program.log.open("ab") as log:
-        return subprocess.Popen(  # noqa: S603  # the command is our own
-            program.command,
-            cwd=program.directory,
-            env=program.account.environment(),
-            stdin=subprocess.DEVNULL,
-            stdout=log,
-            stderr=subprocess.STDOUT,
-            # Runs after the change of user, which would undo it; the supervisor has one thread.
-            preexec_fn=partial(_end_with, os.getpid(), program.stop_signals[0]),  # noqa: PLW1509
-            **program.account.popen(),
-        )
-
-
-def _end_with(parent: int, signal: Signals) -> None:
-    if _LIBC is None:
-        return
-    _LIBC.prctl(PR_SET_PDEATHSIG, int(signal), 0, 0, 0)
-    if os.getppid() != parent:
-        os._exit(1)
+def _send(processes: list[psutil.Process], signal: Signals) -> None:
+    pids = {each.pid for each in processes}
+    for each in processes:
+        # A server ends its own children, in the order that is right for it.
+        if signal is SIGKILL or each.info["ppid"] not in pids:
+            with suppress(psutil.NoSuchProcess):
+                each.send_signal(signal)

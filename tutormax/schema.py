@@ -8,6 +8,7 @@ from alembic.runtime.migration import MigrationContext
 from alembic.script import ScriptDirectory
 from sqlalchemy import Connection
 
+from tutormax import servers, settings
 from tutormax.errors import PermanentError
 
 
@@ -21,6 +22,16 @@ def config(connection: Connection | None = None) -> Config:
     made.set_main_option("script_location", str(Path(__file__).parent / "migrations"))
     made.attributes["connection"] = connection
     return made
+
+
+def ready(connection: Connection) -> None:
+    """Bring the schema of an embedded database up to date; raise OutdatedSchemaError where another's is behind."""
+    try:
+        check(connection)
+    except OutdatedSchemaError:
+        if not servers.is_embedded(settings.current()):
+            raise
+        upgrade(connection)
 
 
 def upgrade(connection: Connection, revision: str = "head") -> None:

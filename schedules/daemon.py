@@ -1,0 +1,166 @@
+"""The daemon: APScheduler wakes the tick and the relay, whatever the clock and the servers do, until told to stop."""
+
+import logging
+import os
+import signal
+import time
+from collections.abc import Callable, Sequence
+from datetime import UTC, datetime, timedelta
+from threading import Event, Thread
+
+from apscheduler.job import Job
+from apscheduler.schedulers.background import BackgroundScheduler
+from apscheduler.triggers.base import BaseTrigger
+
+from schedules.tick import Entry, Result, tick
+from tutormax import db, log, metrics, schema
+from tutormax.broker import Queue
+from tutormax.jobs import relay
+from tutormax.metrics_server import serve_metrics
+from tutormax.settings import Settings
+
+_log = log.get(__name__)
+
+TICK_INTERVAL = timedelta(seconds=1)
+HANGING_SECONDS = 10.0
+# A task that hangs on a server that went silent is left behind: whatever it was doing is a transaction.
+STOP_SECONDS = 2.0
+
+
+class Beat(BaseTrigger):  # type: ignore[misc]  # APScheduler is untyped
+    """Due an interval after the last look, by whatever the clock then says.
+
+    APScheduler's own interval counts every beat that a clock passed over when it was set ahead, one by one.
+    """
+
+    def __init__(self, interval: timedelta) -> None:
+        self.interval = interval
+
+    def get_next_fire_time(self, previous_fire_time: datetime | None, now: datetime) -> datetime:
+        """Return when to fire next: at once, then an interval from now."""
+        return now if previous_fire_time is None else now + self.interval
+
+
+class Steadily:
+    """A task that is run again and again; a fault is told when it begins and when it is over, not every second."""
+
+    def __init__(self, name: str, task: Callable[[], object], *, hanging_seconds: float = HANGING_SECONDS) -> None:
+        self.name = name
+        self._task = task
+        self._hanging_seconds = hanging_seconds
+        self._started_at: float | None = None
+        self._failing_since: float | None = None
+
+    def __call__(self) -> None:
+        """Run once, whatever happens."""
+        self._started_at = started_at = time.monotonic()
+        try:
+            self._task()
+        except Exception as error:  # noqa: BLE001  # whatever it is, the next run is the answer
+            self._fails(str(error) or repr(error), type(error).__name__, since=started_at)
+        else:
+            self._works()
+        finally:
+            self._started_at = None
+
+    def look(self) -> None:
+        """Tell of a run that does not end."""
+        started_at = self._started_at
+        if started_at is not None and time.monotonic() - started_at > self._hanging_seconds:
+            self._fails("a server does not answer", "Hanging", since=started_at)
+
+    def _fails(self, error: str, error_type: str, *, since: float) -> None:
+        if self._failing_since is None:
+            self._failing_since = since
+            _log.warning(f"{self.name} fails, trying on", error=error.splitlines()[0], error_type=error_type)
+
+    def _works(self) -> None:
+        if self._failing_since is not None:
+            _log.info(f"{self.name} works again", after_seconds=round(time.monotonic() - self._failing_since, 1))
+            self._failing_since = None
+
+
+class Daemon:
+    """Sends what is due and rings for what nobody came for."""
+
+    def __init__(self, entries: Sequence[Entry], limits: Settings) -> None:
+        self._entries = entries
+        self._limits = limits
+        self._ready = False
+        self._tasks = (Steadily("tick", self._tick), Steadily("relay", self._relay))
+        self._scheduler = BackgroundScheduler(
+            timezone=UTC, job_defaults={"misfire_grace_time": None, "coalesce": True, "max_instances": 1}
+        )
+
+    def run(self, stop: Event) -> bool:
+        """Work until told to stop; return whether both tasks had ended by then."""
+        for entry in self._entries:
+            for result in Result:
+                metrics.SCHEDULE_EMISSIONS.labels(entry.name, result)
+        relay_interval = timedelta(seconds=self._limits.relay_interval_seconds)
+        for task, interval in zip(self._tasks, (TICK_INTERVAL, relay_interval), strict=True):
+            self._scheduler.add_job(task, Beat(interval), id=task.name)
+        # It would say every second that a task is still running; we say it once.
+        logging.getLogger("apscheduler").setLevel(logging.ERROR)
+        self._scheduler.start()
+        while not stop.wait(1):
+            self._look_after(datetime.now(UTC))
+        closing = Thread(target=self._scheduler.shutdown, daemon=True)
+        closing.start()
+        closing.join(STOP_SECONDS)
+        return not closing.is_alive()
+
+    def _look_after(self, now: datetime) -> None:
+        for task in self._tasks:
+            task.look()
+        for job in self._scheduler.get_jobs():
+            wake_if_stranded(job, now)
+
+    def _tick(self) -> None:
+        try:
+            self._prepare()
+            tick(self._entries, datetime.now(UTC))
+        finally:
+            # Here and not in the scrape: it proves that the loop goes round.
+            metrics.SCHEDULER_HEARTBEAT.set_to_current_time()
+
+    def _relay(self) -> None:
+        if not self._ready:
+            return
+        with db.transaction() as connection:
+            relay.expire(connection)
+        # On its own: what has expired is cancelled also while the broker is away.
+        with db.transaction() as connection:
+            relay.ring_due(
+                connection,
+                Queue,
+                window=self._limits.relay_window,
+                ring_again_seconds=self._limits.ring_again_seconds,
+            )
+
+    def _prepare(self) -> None:
+        # In the loop, so that a daemon may start before its database, or before that is migrated.
+        if not self._ready:
+            with db.transaction() as connection:
+                schema.ready(connection)
+            self._ready = True
+
+
+def wake_if_stranded(job: Job, now: datetime) -> None:
+    """Run a task now if it waits for a time that only a clock set back could have put so far ahead."""
+    if job.next_run_time - now > 2 * job.trigger.interval:
+        job.modify(next_run_time=now)
+
+
+def serve(entries: Sequence[Entry], limits: Settings) -> None:
+    """Be the scheduler process until SIGTERM or SIGINT."""
+    stop = Event()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        signal.signal(number, lambda *_: stop.set())
+    port = serve_metrics(limits.metrics_host, limits.metrics_ports)
+    _log.info("scheduler started", schedules=len(entries), zone=limits.schedule_timezone, metrics_port=port)
+    ended = Daemon(entries, limits).run(stop)
+    _log.info("scheduler stopped")
+    if not ended:
+        # The interpreter would wait for the task that hangs.
+        os._exit(0)

@@ -1,0 +1,59 @@
+"""The timetable as people and programs read it: every schedule and its next fire times."""
+
+from collections.abc import Iterator, Sequence
+from datetime import datetime, tzinfo
+from typing import Any
+
+from rich.table import Table
+
+from schedules.tick import Entry
+
+
+def upcoming(entry: Entry, now: datetime, count: int) -> Iterator[datetime]:
+    """Yield the next slots of an entry, in UTC."""
+    for _ in range(count):
+        now = entry.when.next(now)
+        yield now
+
+
+def as_json(entries: Sequence[Entry], now: datetime, count: int) -> list[dict[str, Any]]:
+    """Return the timetable as plain values."""
+    return [
+        {
+            "schedule": entry.name,
+            "when": str(entry.when),
+            "zone": entry.when.zone.key,
+            "catch_up": str(entry.catch_up),
+            "actor": entry.actor.actor_name,
+            "queue": entry.actor.queue_name,
+            "next": [
+                {"utc": slot.isoformat(), "local": slot.astimezone(entry.when.zone).isoformat()}
+                for slot in upcoming(entry, now, count)
+            ],
+        }
+        for entry in entries
+    ]
+
+
+def as_table(entries: Sequence[Entry], now: datetime, count: int) -> Table:
+    """Return the timetable as a table."""
+    table = Table(title="Timetable", title_justify="left")
+    for heading in ("schedule", "when", "zone", "next (UTC)", "next (zone)", "catch-up", "actor", "queue"):
+        table.add_column(heading, no_wrap=True)
+    for entry in entries:
+        slots = list(upcoming(entry, now, count))
+        table.add_row(
+            entry.name,
+            str(entry.when),
+            entry.when.zone.key,
+            "\n".join(_shown(slot, slot.tzinfo) for slot in slots),
+            "\n".join(_shown(slot, entry.when.zone) for slot in slots),
+            str(entry.catch_up),
+            entry.actor.actor_name,
+            entry.actor.queue_name,
+        )
+    return table
+
+
+def _shown(slot: datetime, zone: tzinfo | None) -> str:
+    return f"{slot.astimezone(zone):%a %Y-%m-%d %H:%M:%S %z}"

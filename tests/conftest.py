@@ -1,12 +1,14 @@
 """What every test may ask for: real servers started once, and a transaction that is rolled back."""
 
 import os
+import tempfile
 from collections.abc import Iterator
+from contextlib import contextmanager
 from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
-from sqlalchemy import Connection, Engine
+from sqlalchemy import Connection, Engine, make_url
 
 from tutormax import db, partitions, schema, servers, settings
 
@@ -15,9 +17,13 @@ NOW = datetime(2026, 6, 15, 12, 0, tzinfo=UTC)
 
 
 @pytest.fixture(scope="session")
-def endpoints(tmp_path_factory: pytest.TempPathFactory) -> Iterator[servers.Endpoints]:
+def endpoints() -> Iterator[servers.Endpoints]:
     """The embedded PostgreSQL and Valkey of this run; everything else reaches them through the settings."""
-    with servers.embedded(Path(tmp_path_factory.mktemp("servers"))) as served:
+    # Not below pytest's own directory: under root the servers are another user, and every pytest that starts shuts it.
+    with (
+        tempfile.TemporaryDirectory(prefix="tutormax-tests-") as data_dir,
+        servers.embedded(Path(data_dir)) as served,
+    ):
         os.environ["DATABASE_URL"] = served.database_url
         os.environ["REDIS_URL"] = served.redis_url
         settings.current.cache_clear()
@@ -41,3 +47,41 @@ def connection(engine: Engine) -> Iterator[Connection]:
     with engine.connect() as opened, opened.begin() as transaction:
         yield opened
         transaction.rollback()
+
+
+@pytest.fixture
+def database(endpoints: servers.Endpoints, engine: Engine, request: pytest.FixtureRequest) -> Iterator[str]:
+    """The URL of a migrated database of the test's own, for what really commits; this process uses it, too."""
+    name = f"test_{abs(hash(request.node.nodeid)):x}"
+    with engine.connect().execution_options(isolation_level="AUTOCOMMIT") as connection:
+        connection.exec_driver_sql(f"create database {name}")
+    url = make_url(endpoints.database_url).set(database=name).render_as_string(hide_password=False)
+    own = db.connect(url)
+    with own.begin() as connection:
+        schema.upgrade(connection)
+        partitions.ensure(connection, NOW.replace(year=2025), NOW.replace(month=12))
+    own.dispose()
+    with _settings(DATABASE_URL=url):
+        yield url
+    with engine.connect().execution_options(isolation_level="AUTOCOMMIT") as connection:
+        connection.exec_driver_sql(f"drop database {name} with (force)")
+
+
+@contextmanager
+def _settings(**changes: str) -> Iterator[None]:
+    """Change the environment, and with it what this process has read of it, for a while."""
+    before = {name: os.environ.get(name) for name in changes}
+    os.environ.update(changes)
+    _forget()
+    yield
+    for name, value in before.items():
+        if value is None:
+            del os.environ[name]
+        else:
+            os.environ[name] = value
+    _forget()
+
+
+def _forget() -> None:
+    db.dispose()
+    settings.current.cache_clear()

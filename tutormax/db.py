@@ -48,6 +48,12 @@ def engine() -> Engine:
     return _engine_of(os.getpid())
 
 
+def dispose() -> None:
+    """Close this process's engine; the next use makes one from the settings as they are then."""
+    engine().dispose()
+    _engine_of.cache_clear()
+
+
 @contextmanager
 def transaction() -> Iterator[Connection]:
     """Give a connection whose work commits when the block ends, or not at all."""

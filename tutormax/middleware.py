@@ -14,7 +14,7 @@ from dramatiq.middleware import Middleware
 from dramatiq.worker import Worker
 
 from tutormax import __version__, log, metrics, settings
-from tutormax.jobs.execution import Answer, Outcome
+from tutormax.jobs.execution import Answer, Outcome, given_answer
 from tutormax.jobs.keeper import keeper
 from tutormax.metrics_server import serve_metrics
 
@@ -79,7 +79,9 @@ class Metrics(Middleware):
         """Count the outcome that the ledger was given."""
         names = (message.queue_name, message.actor_name)
         metrics.MESSAGES_INPROGRESS.labels(*names).dec()
-        answer = result if isinstance(result, Answer) else Answer(Outcome.LOST, exception=type(exception).__name__)
+        answer = given_answer()
+        if exception is not None or answer is None:
+            answer = Answer(Outcome.LOST, exception=type(exception).__name__)
         metrics.MESSAGES.labels(*names, answer.outcome).inc()
         if answer.outcome is Outcome.SKIPPED:
             return

@@ -52,9 +52,9 @@ class JobActor(Generic[P, R]):
         self._plan = execution.Plan(function, self.arguments, time_limit, max_retries)
         self.__doc__ = function.__doc__
 
-    def answer(self, job_id: str) -> execution.Answer:
+    def answer(self, job_id: str) -> None:
         """Answer one doorbell: run the job that it names, if there is something to run."""
-        return execution.run(self._plan, UUID(job_id))
+        execution.run(self._plan, UUID(job_id))
 
     def request(self, *args: P.args, **kwargs: P.kwargs) -> Request:
         """Return a checked request for one job; raise InvalidArgumentsError."""

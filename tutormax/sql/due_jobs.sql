@@ -1,31 +1,36 @@
 -- due_jobs: for which jobs of one queue does nobody come, though they are due?
 -- One row for each job to ring for, most urgent first; none that was rung for a moment ago.
-with due as (
-    (
-        select job_id
-        from jobs
-        where
-            state = 'pending'
-            and queue = :queue
-            and available_at <= clock_timestamp()
-            and (rung_at is null or rung_at < clock_timestamp() - make_interval(secs => :ring_again))
-            and created_at < clock_timestamp() - make_interval(secs => :settled)
-        order by priority desc, available_at
-        limit :most
-        for update skip locked
-    )
+with waiting as (
+    select job_id
+    from jobs
+    where
+        state = 'pending'
+        and queue = :queue
+        and available_at <= clock_timestamp()
+        and (rung_at is null or rung_at < clock_timestamp() - make_interval(secs => :ring_again))
+        and created_at < clock_timestamp() - make_interval(secs => :settled)
+    order by priority desc, available_at asc
+    limit :most
+    for update skip locked
+),
+
+silent as (
+    select job_id
+    from jobs
+    where
+        state = 'running'
+        and queue = :queue
+        and lease_until < clock_timestamp()
+        and (rung_at is null or rung_at < clock_timestamp() - make_interval(secs => :ring_again))
+    order by lease_until
+    limit :most
+    for update skip locked
+),
+
+due as (
+    select job_id from silent
     union all
-    (
-        select job_id
-        from jobs
-        where
-            state = 'running'
-            and queue = :queue
-            and lease_until < clock_timestamp()
-            and (rung_at is null or rung_at < clock_timestamp() - make_interval(secs => :ring_again))
-        limit :most
-        for update skip locked
-    )
+    select job_id from waiting
 )
 
 update jobs set rung_at = clock_timestamp()

@@ -9,6 +9,7 @@ where job_id in (
     select job_id
     from jobs
     where state = 'pending' and expires_at <= clock_timestamp()
+    order by expires_at
     limit 1000
     for update skip locked
 )

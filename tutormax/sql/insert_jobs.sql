@@ -1,7 +1,7 @@
 -- insert_jobs: which jobs are now in the ledger for these requests?
 -- One row for each request without a key and for each key, new or already there; due: a doorbell makes sense now.
 with requested as (
-    select distinct on (actor, coalesce(key, job_id::text)) *
+    select distinct on (request.actor, coalesce(request.key, request.job_id::text)) request.*
     from jsonb_to_recordset(cast(:requests as jsonb)) as request (
         job_id uuid,
         organization_id integer,
@@ -16,7 +16,7 @@ with requested as (
         trace_context text,
         requested_by text
     )
-    order by actor, coalesce(key, job_id::text), run_at nulls first
+    order by request.actor asc, coalesce(request.key, request.job_id::text) asc, request.run_at asc nulls first
 ),
 
 inserted as (
@@ -33,7 +33,7 @@ inserted as (
         args,
         key,
         slot,
-        coalesce(run_at, clock_timestamp()),
+        coalesce(run_at, clock_timestamp()) as available_at,
         expires_at,
         trace_context,
         requested_by

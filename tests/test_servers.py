@@ -326,6 +326,7 @@ def test_what_a_dead_run_left_does_not_block_the_next(data_dir: Path, client: St
 def test_servers_without_a_supervisor_are_ended_by_the_next(data_dir: Path, client: Start) -> None:
     # Where no kernel ends them with the supervisor, they are found like this.
     served(client(data_dir))
+    sockets = (data_dir / "run").readlink()
     parent(data_dir, "supervisor").suspend()
     orphans = [parent(data_dir, "postgres"), parent(data_dir, "valkey")]
     (data_dir / "supervisor.lock").unlink()
@@ -334,6 +335,7 @@ def test_servers_without_a_supervisor_are_ended_by_the_next(data_dir: Path, clie
     with servers.embedded(data_dir) as endpoints:
         assert query(endpoints, "select 1") == [(1,)]
         assert not any(each.is_running() and each.status() != psutil.STATUS_ZOMBIE for each in orphans)
+        assert not sockets.exists()
 
     kill_at_once(processes(data_dir, "supervisor"))
 

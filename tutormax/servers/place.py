@@ -47,7 +47,11 @@ class Place:
         """Return the directory of the sockets, made if need be; a crash keeps it, so that the URLs stay."""
         if self.sockets is not None:
             return self.sockets
-        made = Path(tempfile.mkdtemp(prefix=self._prefix, dir=_short_directory(self._prefix)))
+        parent = _short_directory(self._prefix)
+        # Ours alone: whoever makes sockets holds the lock, so these are of killed runs that nothing leads to.
+        for stale in parent.glob(f"{self._prefix}*"):
+            shutil.rmtree(stale, ignore_errors=True)
+        made = Path(tempfile.mkdtemp(prefix=self._prefix, dir=parent))
         self._link.unlink(missing_ok=True)
         self._link.symlink_to(made)
         return made
@@ -83,8 +87,8 @@ def supervisor_socket(sockets: Path) -> Path:
     return sockets / "supervisor.sock"
 
 
-def _short_directory(prefix: str) -> str:
+def _short_directory(prefix: str) -> Path:
     usual = tempfile.gettempdir()
     # What mkdtemp adds has 8 characters.
     fits = len(os.fsencode(f"{usual}/{prefix}")) + 8 <= LONGEST_DIRECTORY
-    return usual if fits and usual.isascii() and "," not in usual else "/tmp"  # noqa: S108  # mkdtemp makes it safe
+    return Path(usual if fits and "," not in usual else "/tmp")  # noqa: S108  # mkdtemp makes it safe

@@ -18,6 +18,11 @@ def _key(name: str, kind: Any = Integer) -> Column[Any]:
     return Column(name, kind, primary_key=True)
 
 
+def _identity(name: str) -> Column[Any]:
+    # Said aloud, because with a partition key beside it SQLAlchemy does not assume it.
+    return Column(name, BigInteger, primary_key=True, autoincrement=True)
+
+
 def _is(name: str, kind: Any = Text) -> Column[Any]:
     return Column(name, kind, nullable=False)
 
@@ -60,7 +65,7 @@ students = Table(
 sessions = Table(
     "sessions",
     metadata,
-    _key("session_id", BigInteger),
+    _identity("session_id"),
     _is("organization_id", Integer),
     _is("external_id"),
     _is("tutor_id", Integer),
@@ -86,7 +91,7 @@ sessions = Table(
 student_feedback = Table(
     "student_feedback",
     metadata,
-    _key("feedback_id", BigInteger),
+    _identity("feedback_id"),
     _is("organization_id", Integer),
     _is("external_id"),
     _is("session_id", BigInteger),
@@ -102,7 +107,7 @@ student_feedback = Table(
 tutor_events = Table(
     "tutor_events",
     metadata,
-    _key("event_id", BigInteger),
+    _identity("event_id"),
     _is("organization_id", Integer),
     _is("external_id"),
     _is("tutor_id", Integer),

@@ -1,0 +1,1 @@
+"""The churn model, from features to reasons: knows rows and numbers, never queues."""

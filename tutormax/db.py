@@ -6,7 +6,7 @@ from contextlib import contextmanager
 from functools import lru_cache
 from weakref import WeakKeyDictionary
 
-from sqlalchemy import Connection, Engine, create_engine
+from sqlalchemy import Connection, Engine, create_engine, event
 
 from tutormax import servers, settings
 
@@ -39,7 +39,10 @@ def connect(url: str, *, application: str = "tutormax", statement_timeout_second
 
 @lru_cache(maxsize=2)
 def _engine_of(pid: int) -> Engine:
-    return connect(servers.endpoints().database_url, application=f"tutormax {pid}")
+    made = connect(servers.endpoints().database_url, application=f"tutormax {pid}")
+    # Whoever reconnects brings embedded servers back, should somebody have killed their supervisor.
+    event.listen(made, "do_connect", lambda *_: servers.endpoints() and None)
+    return made
 
 
 def engine() -> Engine:

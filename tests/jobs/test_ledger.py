@@ -80,7 +80,7 @@ def test_a_silent_workers_job_is_recovered_under_a_new_fence(connection: Connect
         lambda connection, held: lease.finish(connection, held, None),
         lambda connection, held: lease.retry(connection, held, FAILURE, seconds=0),
         lambda connection, held: lease.bury(connection, held, FAILURE),
-        lambda connection, held: lease.release(connection, held),
+        lease.release,
         lambda connection, held: lease.hold(connection, held, seconds=30),
     ],
     ids=["finish", "retry", "bury", "release", "hold"],

@@ -1,0 +1,152 @@
+"""What `python -m tutormax` prints and how it exits."""
+
+import json
+import subprocess
+import sys
+from datetime import timedelta
+from uuid import uuid4
+
+import pytest
+from sqlalchemy import insert
+
+from tests.factories import NOW, add_organization, add_tutor
+from tests.jobs.probes import QUEUE
+from tutormax import db
+from tutormax.jobs import Request
+from tutormax.jobs import insert as insert_jobs
+from tutormax.tables import churn_predictions, tutor_performance_metrics
+
+
+def called(*arguments: str) -> subprocess.CompletedProcess[str]:
+    """Call a command in a process of its own, on the test's database."""
+    return subprocess.run(
+        [sys.executable, "-m", "tutormax", *arguments], capture_output=True, text=True, timeout=60, check=False
+    )
+
+
+@pytest.fixture
+def scored(database: str) -> int:
+    """A tutor who has been judged and scored; the id."""
+    assert database
+    with db.transaction() as connection:
+        organization = add_organization(connection, name="Acme Tutors")
+        tutor = add_tutor(connection, organization=organization, external_id="t-17", name="Ann Example")
+        connection.execute(insert(churn_predictions).values(_prediction(tutor)))
+        connection.execute(insert(tutor_performance_metrics).values(_performance(tutor)))
+    return tutor
+
+
+def _prediction(tutor: int) -> dict[str, object]:
+    factors = [{"text": "Taught 1 session in 14 days, usually 8", "phi": 1.2}, {"text": "Rated 4.9", "phi": -0.3}]
+    return {
+        "tutor_id": tutor,
+        "as_of": NOW,
+        "model_id": "rule",
+        "p1": 0.1,
+        "p7": 0.3,
+        "p30": 0.81,
+        "p90": 0.9,
+        "churn_score": 81,
+        "risk_level": "critical",
+        "churn_predicted": True,
+        "reasons": {"factors": factors},
+        "trigger": "nightly",
+    }
+
+
+def _performance(tutor: int) -> dict[str, object]:
+    return {
+        "tutor_id": tutor,
+        "window_days": 30,
+        "window_end": NOW + timedelta(minutes=15),
+        "sessions_scheduled": 9,
+        "sessions_completed": 8,
+        "average_rating": 4.25,
+        "no_show_count": 1,
+        "green_flags": 2,
+        "red_flags": 1,
+        "tier": "needs_attention",
+    }
+
+
+def test_risk_lists_tutors_with_reasons_and_says_when_the_rule_scored(scored: int) -> None:
+    printed = called("risk", "--organization", "Acme Tutors").stdout
+
+    assert "Ann Example" in printed
+    assert "critical" in printed
+    assert "81 %" in printed
+    assert "Taught 1 session" in printed
+    assert "rule" in printed
+    assert "Rated 4.9" not in printed
+    assert scored
+
+
+def test_risk_as_json_holds_the_same(scored: int) -> None:
+    [row] = json.loads(called("risk", "--json").stdout)
+
+    assert (row["tutor_id"], row["churn_score"], row["tier"]) == (scored, 81, "needs_attention")
+
+
+def test_a_tutor_is_found_by_either_id(scored: int) -> None:
+    by_theirs = called("tutor", "t-17").stdout
+    by_ours = called("tutor", str(scored)).stdout
+
+    assert by_theirs == by_ours
+    assert "4.25" in by_theirs
+    assert "needs attention" in by_theirs
+
+
+def test_an_unknown_tutor_is_one_line_without_a_traceback(database: str) -> None:
+    assert database
+    failed = called("tutor", "nobody")
+
+    assert failed.returncode == 1
+    assert "there is no tutor 'nobody'" in failed.stderr
+    assert "Traceback" not in failed.stderr
+
+
+def test_jobs_are_listed_shown_and_cancelled(database: str) -> None:
+    assert database
+    with db.transaction() as connection:
+        [job] = insert_jobs(connection, [Request("leave_mark", QUEUE, {"mark": "a"})])
+
+    listed = json.loads(called("jobs", "list", "--state", "pending", "--json").stdout)
+    cancelled = called("jobs", "cancel", str(job), "--reason", "a test")
+    shown = json.loads(called("jobs", "show", str(job), "--json").stdout)
+
+    assert [row["job_id"] for row in listed] == [str(job)]
+    assert cancelled.returncode == 0
+    assert (shown["state"], shown["error_type"]) == ("cancelled", "Cancelled")
+
+
+def test_dropping_needs_a_selection_and_a_yes(database: str) -> None:
+    assert database
+
+    assert called("jobs", "drop").returncode == 2
+    assert "0 dead jobs; say --yes" in called("jobs", "drop", "--all").stdout
+
+
+def test_an_unknown_job_is_one_line(database: str) -> None:
+    assert database
+    failed = called("jobs", "show", str(uuid4()))
+
+    assert (failed.returncode, "Traceback" in failed.stderr) == (1, False)
+
+
+def test_settings_hide_secrets(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("POSTGRES_PASSWORD", "s3cret")
+
+    printed = called("settings", "--json").stdout
+
+    assert "s3cret" not in printed
+    assert json.loads(printed)["WORKER_MAX_TASK_RETRIES"] == 3
+
+
+def test_a_wrong_setting_stops_the_start_with_its_name(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("WORKER_CHURN_BATCH_SIZE", "many")
+
+    failed = called("settings")
+
+    assert failed.returncode == 1
+    assert "WORKER_CHURN_BATCH_SIZE='many'" in failed.stderr
+    assert "Traceback" not in failed.stderr

@@ -1,0 +1,73 @@
+"""Settings: every wrong value stops the start and says which, what it was and what would be right."""
+
+import pytest
+
+from tutormax import settings
+from tutormax.settings import InvalidSettingsError
+
+
+@pytest.mark.parametrize(
+    ("variable", "value", "told"),
+    [
+        ("WORKER_CHURN_BATCH_SIZE", "0", "greater than 0"),
+        ("WORKER_CHURN_BATCH_SIZE", "many", "integer"),
+        ("WORKER_MODEL_TRAINING_TEST_SPLIT", "0.9", "less than 0.5"),
+        ("WORKER_CHURN_PREDICTION_THRESHOLD", "nan", "less than 1"),
+        ("TUTORMAX_SCHEDULE_TIMEZONE", "Mars/Olympus", "America/New_York"),
+        ("TUTORMAX_METRICS_PORTS", "9500-9400", "9400-9463"),
+        ("TUTORMAX_LOG_LEVEL", "LOUD", "INFO"),
+    ],
+)
+def test_a_wrong_value_is_named_with_what_would_be_right(
+    monkeypatch: pytest.MonkeyPatch, variable: str, value: str, told: str
+) -> None:
+    monkeypatch.setenv(variable, value)
+
+    with pytest.raises(InvalidSettingsError) as refused:
+        settings.load()
+
+    assert f"{variable}={value!r}" in str(refused.value)
+    assert told in str(refused.value)
+
+
+@pytest.mark.parametrize(
+    ("changes", "told"),
+    [
+        ({"TUTORMAX_RETENTION_DAYS": "200"}, "TUTORMAX_TRAIN_HISTORY_DAYS"),
+        ({"TUTORMAX_JOB_LEASE_SECONDS": "1"}, "TUTORMAX_RING_AGAIN_SECONDS"),
+        ({"TUTORMAX_RELAY_INTERVAL_SECONDS": "30"}, "TUTORMAX_RELAY_INTERVAL_SECONDS"),
+        ({"WORKER_DATA_GEN_BATCH_SIZE": "1"}, "WORKER_DATA_GEN_SESSIONS_PER_DAY"),
+    ],
+)
+def test_values_that_are_unsafe_together_are_refused(
+    monkeypatch: pytest.MonkeyPatch, changes: dict[str, str], told: str
+) -> None:
+    for variable, value in changes.items():
+        monkeypatch.setenv(variable, value)
+
+    with pytest.raises(InvalidSettingsError, match=told):
+        settings.load()
+
+
+def test_secrets_are_not_shown_even_when_they_are_wrong(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("POSTGRES_PASSWORD", "s3cret")
+    monkeypatch.setenv("POSTGRES_HOST", "db.example")
+
+    made = settings.load()
+
+    assert "s3cret" not in repr(made)
+    assert made.external_database_url is not None
+
+
+def test_a_password_with_special_signs_survives_the_url(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv("DATABASE_URL", raising=False)
+    monkeypatch.setenv("POSTGRES_HOST", "db.example")
+    monkeypatch.setenv("POSTGRES_PASSWORD", "a/b@c:d")
+
+    assert (
+        settings.load().external_database_url == "postgresql+psycopg://tutormax:a%2Fb%40c%3Ad@db.example:5432/tutormax"
+    )
+
+
+def test_every_setting_is_described() -> None:
+    assert [name for name, field in settings.Settings.model_fields.items() if not field.description] == []

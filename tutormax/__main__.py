@@ -1,0 +1,32 @@
+"""`python -m tutormax`: everything an operator does by hand, but for sending jobs (`python -m tutormax.enqueue`)."""
+
+import sys
+from argparse import ArgumentParser
+
+from tutormax import log
+from tutormax.commands import demo, jobs, migrate, risk, show_settings, tutor, up
+from tutormax.commands.output import complaints
+from tutormax.errors import TutorMaxError
+
+COMMANDS = (demo, up, risk, tutor, jobs, show_settings, migrate)
+
+
+def main(arguments: list[str] | None = None) -> int:
+    """Run one command and return its exit code: 0 done, 1 not done, 2 not understood."""
+    parser = ArgumentParser(prog="python -m tutormax", description="TutorMax, from the command line.")
+    commands = parser.add_subparsers(title="commands", required=True)
+    for command in COMMANDS:
+        command.add(commands)
+    options = parser.parse_args(arguments)
+    log.configure(json=False, level="WARNING")
+    try:
+        return int(options.run(options))
+    except TutorMaxError as error:
+        complaints.print(f"[red]{type(error).__name__}[/]: {error}", soft_wrap=True)
+        return 1
+    except KeyboardInterrupt:
+        return 130
+
+
+if __name__ == "__main__":
+    sys.exit(main())

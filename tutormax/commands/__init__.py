@@ -1,0 +1,1 @@
+"""What `python -m tutormax` can do, one module a command."""

@@ -1,0 +1,108 @@
+"""`python -m tutormax tutor ID`: one tutor's tier, metrics, scores and reasons."""
+
+from argparse import ArgumentParser, Namespace, _SubParsersAction
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any
+
+from tutormax import db, risk
+from tutormax.commands.output import (
+    RISK_STYLES,
+    TIER_STYLES,
+    console,
+    instant,
+    number,
+    percentage,
+    print_json,
+    styled,
+    table,
+    words,
+)
+from tutormax.commands.ready import ready
+from tutormax.commands.risk import sentences
+
+SCORES_SHOWN = 5
+
+METRICS: tuple[tuple[str, str, Callable[[Any], str]], ...] = (
+    ("sessions scheduled", "sessions_scheduled", str),
+    ("sessions completed", "sessions_completed", str),
+    ("average rating", "average_rating", number),
+    ("first sessions rated 4 or more", "first_session_success_rate", percentage),
+    ("rescheduled by the tutor", "reschedule_rate", percentage),
+    ("no-shows", "no_show_count", str),
+    ("no-show rate", "no_show_rate", percentage),
+    ("engagement", "engagement_score", number),
+    ("objectives met (%)", "learning_objectives_met_pct", lambda value: number(value, 0)),
+    ("minutes to answer", "response_time_average_minutes", lambda value: number(value, 0)),
+)
+
+
+def add(commands: "_SubParsersAction[ArgumentParser]") -> None:
+    """Add the command."""
+    parser = commands.add_parser("tutor", help="tier, metrics of three windows, scores and reasons of one tutor")
+    parser.add_argument("tutor", help="the customer's id of the tutor, or ours")
+    parser.add_argument("--organization", help="where the id alone is not enough")
+    parser.add_argument("--json", action="store_true")
+    parser.set_defaults(run=run)
+
+
+def run(options: Namespace) -> int:
+    """Print what is known of one tutor."""
+    ready()
+    with db.transaction() as connection:
+        tutor = risk.find_tutor(connection, options.tutor, organization=options.organization)
+        windows = risk.performance(connection, tutor["tutor_id"])
+        scores = risk.scores(connection, tutor["tutor_id"], limit=SCORES_SHOWN)
+    if options.json:
+        print_json({"tutor": tutor, "performance": windows, "scores": scores})
+        return 0
+    console.print(
+        f"[bold]{tutor['name'] or tutor['external_id']}[/], of {tutor['organization']}, since {tutor['joined_at']:%F}"
+    )
+    _print_performance(windows)
+    _print_scores(scores)
+    return 0
+
+
+def _print_performance(windows: Sequence[Mapping[str, Any]]) -> None:
+    if not windows:
+        console.print("Not evaluated yet: python -m tutormax.enqueue evaluate_tutor_performance --wait")
+        return
+    days = [f"{window['window_days']} days" for window in windows]
+    made = table(f"\nPerformance at {instant(windows[0]['window_end'])} UTC", "", *days, right=days)
+    for label, column, form in METRICS:
+        made.add_row(label, *(form(window[column]) for window in windows))
+    tiers = (words(window["tier"], none="too little evidence") for window in windows)
+    styles = (TIER_STYLES.get(window["tier"], "dim") for window in windows)
+    made.add_row("[bold]tier[/]", *map(styled, tiers, styles))
+    console.print(made)
+
+
+def _print_scores(scores: Sequence[Mapping[str, Any]]) -> None:
+    if not scores:
+        console.print("\nNot scored yet: python -m tutormax.enqueue batch_predict_churn --wait")
+        return
+    made = table(
+        "\nChurn, newest score first",
+        "as of (UTC)",
+        "score",
+        "level",
+        "1 day",
+        "7 days",
+        "30 days",
+        "90 days",
+        "by",
+        "asked for by",
+    )
+    for score in scores:
+        made.add_row(
+            instant(score["as_of"]),
+            str(score["churn_score"]),
+            styled(score["risk_level"], RISK_STYLES[score["risk_level"]]),
+            *(percentage(score[horizon]) for horizon in ("p1", "p7", "p30", "p90")),
+            score["model_id"],
+            score["trigger"],
+        )
+    console.print(made)
+    console.print("\n[bold]Why[/]")
+    for sentence in sentences(scores[0]) or ["Nothing speaks for leaving."]:
+        console.print(f"  • {sentence}")

@@ -1,0 +1,93 @@
+"""Workers and the scheduler as children of one process: started, watched, and stopped with it."""
+
+import contextlib
+import ctypes
+import os
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+
+from tutormax import log
+
+_log = log.get(__name__)
+
+PR_SET_PDEATHSIG = 1
+# Loaded before any fork: a child between fork and exec must not load libraries.
+_LIBC = ctypes.CDLL(None) if sys.platform == "linux" else None
+
+STOP_SECONDS = 10.0
+
+
+def worker_command(queues: Sequence[str], *, threads: int) -> list[str]:
+    """Return the command of one worker process for some queues."""
+    return [sys.executable, "-m", "dramatiq", "actors", "-p", "1", "-t", str(threads), "-Q", *queues]
+
+
+def scheduler_command() -> list[str]:
+    """Return the command of the scheduler daemon."""
+    return [sys.executable, "-m", "schedules"]
+
+
+# At a desk one process serves every queue but training, whose thread must not keep others waiting.
+DESK: Mapping[str, list[str]] = {
+    "worker": worker_command(["data_generation", "evaluation", "prediction", "default"], threads=4),
+    "trainer": worker_command(["training"], threads=1),
+}
+
+
+@dataclass(slots=True)
+class Children:
+    """The running children, by name."""
+
+    environment: Mapping[str, str]
+    running: dict[str, subprocess.Popen[bytes]] = field(default_factory=dict)
+    commands: dict[str, list[str]] = field(default_factory=dict)
+
+    def start(self, name: str, command: list[str]) -> None:
+        """Start a child in a session of its own: a Ctrl-C reaches us, and we stop it in order."""
+        self.commands[name] = command
+        self.running[name] = subprocess.Popen(  # noqa: S603 - our own commands
+            command,
+            env=os.environ | dict(self.environment),
+            start_new_session=True,
+            preexec_fn=_die_with_parent,  # noqa: PLW1509 - one call into a library that is loaded already
+        )
+
+    def restart_fallen(self) -> None:
+        """Start again whatever has ended by itself."""
+        for name, process in list(self.running.items()):
+            if process.poll() is not None:
+                _log.error("process ended, started again", process=name, exit_code=process.returncode)
+                self.start(name, self.commands[name])
+
+    def stop(self) -> None:
+        """Ask every child to stop, and kill what has not stopped in time."""
+        for process in self.running.values():
+            with contextlib.suppress(ProcessLookupError):
+                process.terminate()
+        end = time.monotonic() + STOP_SECONDS
+        for process in self.running.values():
+            try:
+                process.wait(max(0.1, end - time.monotonic()))
+            except subprocess.TimeoutExpired:
+                os.killpg(process.pid, signal.SIGKILL)
+                process.wait()
+
+
+@contextmanager
+def children(**environment: str) -> Iterator[Children]:
+    """Give children that do not outlive the block."""
+    made = Children(environment)
+    try:
+        yield made
+    finally:
+        made.stop()
+
+
+def _die_with_parent() -> None:
+    if _LIBC is not None:
+        _LIBC.prctl(PR_SET_PDEATHSIG, int(signal.SIGTERM), 0, 0, 0)

@@ -1,0 +1,78 @@
+"""What is known of tutors at this moment: who may leave, how they do, and why one is where she is."""
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from sqlalchemy import Connection, or_, select
+
+from tutormax import queries
+from tutormax.tables import churn_predictions, organizations, tutor_performance_metrics, tutors
+from tutormax.tutors import UnknownTutorError
+
+LEVELS = ("low", "medium", "high", "critical")
+
+
+def tutors_at_risk(
+    connection: Connection, *, limit: int, levels: Sequence[str] | None = None, organization: str | None = None
+) -> list[Mapping[str, Any]]:
+    """Return the tutors most likely to leave within 30 days, with their latest score and its reasons."""
+    bound = {"limit": limit, "levels": list(levels) if levels else None, "organization": organization}
+    return [dict(row) for row in connection.execute(queries.load("tutors_at_risk"), bound).mappings()]
+
+
+def risk_levels(connection: Connection, *, organization: str | None = None) -> dict[str, int]:
+    """Return how many tutors are at each level of risk, highest first."""
+    counts = {
+        row.risk_level: row.tutors
+        for row in connection.execute(queries.load("risk_levels"), {"organization": organization})
+    }
+    return {level: counts.get(level, 0) for level in reversed(LEVELS)}
+
+
+def tiers(connection: Connection, *, organization: str | None = None) -> dict[str | None, int]:
+    """Return how many tutors are in each tier over 30 days; under None those with too little evidence."""
+    rows = connection.execute(queries.load("tiers"), {"organization": organization})
+    return {row.tier: row.tutors for row in rows}
+
+
+def find_tutor(connection: Connection, name: str, *, organization: str | None = None) -> Mapping[str, Any]:
+    """Return a tutor by the customer's id or by ours; raise UnknownTutorError, also when several are meant."""
+    ours = tutors.c.tutor_id == int(name) if name.isdigit() else tutors.c.external_id == name
+    statement = (
+        select(tutors, organizations.c.name.label("organization"), organizations.c.synthetic)
+        .join(organizations, tutors.c.organization_id == organizations.c.organization_id)
+        .where(or_(tutors.c.external_id == name, ours))
+    )
+    if organization is not None:
+        statement = statement.where(organizations.c.name == organization)
+    rows = connection.execute(statement).mappings().all()
+    if not rows:
+        raise UnknownTutorError(f"there is no tutor {name!r}; python -m tutormax risk --json shows ids")
+    if len(rows) > 1:
+        places = ", ".join(repr(row["organization"]) for row in rows)
+        raise UnknownTutorError(f"{name!r} is a tutor of {places}: say which with --organization")
+    return dict(rows[0])
+
+
+def performance(connection: Connection, tutor_id: int) -> list[Mapping[str, Any]]:
+    """Return a tutor's metrics over 7, 30 and 90 days at the newest quarter hour."""
+    table = tutor_performance_metrics
+    newest = select(table.c.window_end).where(table.c.tutor_id == tutor_id).order_by(table.c.window_end.desc()).limit(1)
+    statement = (
+        select(table)
+        .where(table.c.tutor_id == tutor_id, table.c.window_end == newest.scalar_subquery())
+        .order_by(table.c.window_days)
+    )
+    return [dict(row) for row in connection.execute(statement).mappings()]
+
+
+def scores(connection: Connection, tutor_id: int, *, limit: int) -> list[Mapping[str, Any]]:
+    """Return a tutor's scores, newest first."""
+    table = churn_predictions
+    statement = (
+        select(table)
+        .where(table.c.tutor_id == tutor_id)
+        .order_by(table.c.as_of.desc(), table.c.scored_at.desc())
+        .limit(limit)
+    )
+    return [dict(row) for row in connection.execute(statement).mappings()]

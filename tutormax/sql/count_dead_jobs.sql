@@ -1,0 +1,10 @@
+-- count_dead_jobs: how many dead jobs does a selection mean?
+-- One row.
+select count(*)
+from jobs
+where
+    state = 'dead'
+    and (cast(:ids as uuid[]) is null or job_id = any(cast(:ids as uuid[])))
+    and (cast(:actor as text) is null or actor = :actor)
+    and (cast(:queue as text) is null or queue = :queue)
+    and (cast(:error as text) is null or position(lower(:error) in lower(error_type || ' ' || error)) > 0)

@@ -16,7 +16,7 @@ def tutors_at_risk(
     connection: Connection, *, limit: int, levels: Sequence[str] | None = None, organization: str | None = None
 ) -> list[Mapping[str, Any]]:
     """Return the tutors most likely to leave within 30 days, with their latest score and its reasons."""
-    bound = {"limit": limit, "levels": list(levels) if levels else None, "organization": organization}
+    bound = {"most": limit, "levels": list(levels) if levels else None, "organization": organization}
     return [dict(row) for row in connection.execute(queries.load("tutors_at_risk"), bound).mappings()]
 
 

@@ -51,4 +51,4 @@ left join lateral (
 ) as performance on true
 where cast(:levels as text[]) is null or latest.risk_level = any(cast(:levels as text[]))
 order by latest.p30 desc, latest.p7 desc nulls last, latest.tutor_id asc
-limit :limit
+limit :most

@@ -52,5 +52,5 @@ def _set_paused(connection: Connection, name: str, who: str, now: datetime, *, p
         raise UnknownScheduleError(
             f"{name!r} is not a schedule that a daemon has served: see python -m schedules --list"
         )
-    action = "pause schedule" if paused else "resume schedule"
-    connection.execute(insert(audit_log).values(at=now, who=who, action=action, subject=name))
+    action = "schedule pause" if paused else "schedule resume"
+    connection.execute(insert(audit_log).values(who=who, action=action, subject=name, details={}))

@@ -1,21 +1,19 @@
 """The daemon: wakes the tick whatever happens around it."""
 
-from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from threading import Event, Thread
 
-import pytest
 from apscheduler.schedulers.background import BackgroundScheduler
-from sqlalchemy import Engine, delete, select
+from sqlalchemy import select
 from structlog.testing import capture_logs
 
 from actors.default import CANARIES
 from schedules.daemon import Beat, Daemon, Steadily, wake_if_stranded
 from schedules.slots import Every
 from schedules.tick import CatchUp, Entry
-from tutormax import metrics, settings
+from tutormax import db, metrics, settings
 from tutormax.broker import Queue
-from tutormax.tables import jobs, schedule_slots, schedules
+from tutormax.tables import jobs
 
 SECOND = timedelta(seconds=1)
 
@@ -117,18 +115,11 @@ def test_a_task_that_is_due_soon_is_left_alone() -> None:
     scheduler.shutdown()
 
 
-@pytest.fixture
-def every_second(engine: Engine) -> Iterator[Entry]:
-    name = "test second"
-    yield Entry(name, Every(SECOND), CANARIES[Queue.DEFAULT], CatchUp.NONE)
-    with engine.begin() as connection:
-        mine = select(schedule_slots.c.job_id).where(schedule_slots.c.name == name)
-        connection.execute(delete(jobs).where(jobs.c.job_id.in_(mine)))
-        connection.execute(delete(schedule_slots).where(schedule_slots.c.name == name))
-        connection.execute(delete(schedules).where(schedules.c.name == name))
-
-
-def test_two_daemons_send_every_slot_once_and_stop_when_told(engine: Engine, every_second: Entry) -> None:
+def test_two_daemons_send_every_slot_once_and_stop_when_told(database: str) -> None:
+    assert database
+    # Made before the threads, which would each make one.
+    db.engine()
+    every_second = Entry("second", Every(SECOND), CANARIES[Queue.DEFAULT], CatchUp.NONE)
     stop = Event()
     ended: list[bool] = []
     daemons = [Daemon([every_second], settings.current()) for _ in range(2)]
@@ -139,9 +130,8 @@ def test_two_daemons_send_every_slot_once_and_stop_when_told(engine: Engine, eve
     slots: list[datetime] = []
     while len(slots) < 4:
         stop.wait(0.05)
-        with engine.connect() as connection:
-            sent = select(jobs.c.slot).where(jobs.c.requested_by == "schedule:test second").order_by(jobs.c.slot)
-            slots = list(connection.execute(sent).scalars())
+        with db.transaction() as connection:
+            slots = list(connection.execute(select(jobs.c.slot).order_by(jobs.c.slot)).scalars())
     stop.set()
     for thread in threads:
         thread.join()

@@ -72,11 +72,12 @@ class Steadily:
     def _fails(self, error: str, error_type: str, *, since: float) -> None:
         if self._failing_since is None:
             self._failing_since = since
-            _log.warning(f"{self.name} fails, trying on", error=error.splitlines()[0], error_type=error_type)
+            _log.warning("task fails, trying on", task=self.name, error=error.splitlines()[0], error_type=error_type)
 
     def _works(self) -> None:
         if self._failing_since is not None:
-            _log.info(f"{self.name} works again", after_seconds=round(time.monotonic() - self._failing_since, 1))
+            seconds = round(time.monotonic() - self._failing_since, 1)
+            _log.info("task works again", task=self.name, after_seconds=seconds)
             self._failing_since = None
 
 

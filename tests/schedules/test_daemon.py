@@ -1,10 +1,13 @@
 """The daemon: wakes the tick whatever happens around it."""
 
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
 from threading import Event, Thread
 
 from apscheduler.schedulers.background import BackgroundScheduler
-from sqlalchemy import select
+from sqlalchemy import create_engine, make_url, select, text
 from structlog.testing import capture_logs
 
 from actors.default import CANARIES
@@ -48,7 +51,7 @@ def test_an_outage_is_told_when_it_begins_and_when_it_is_over() -> None:
     flaky.broken = False
     again = told(task, 2)
 
-    assert (well, ill, again) == ([], [("warning", "tick fails, trying on")], [("info", "tick works again")])
+    assert (well, ill, again) == ([], [("warning", "task fails, trying on")], [("info", "task works again")])
 
 
 def test_a_second_outage_is_told_again() -> None:
@@ -60,7 +63,7 @@ def test_a_second_outage_is_told_again() -> None:
     told(task, 1)
     flaky.broken = True
 
-    assert told(task, 2) == [("warning", "tick fails, trying on")]
+    assert told(task, 2) == [("warning", "task fails, trying on")]
 
 
 def test_a_run_that_does_not_end_is_told_once() -> None:
@@ -115,27 +118,50 @@ def test_a_task_that_is_due_soon_is_left_alone() -> None:
     scheduler.shutdown()
 
 
-def test_two_daemons_send_every_slot_once_and_stop_when_told(database: str) -> None:
-    assert database
+@contextmanager
+def running(daemon: Daemon) -> Iterator[None]:
+    stop, ended = Event(), list[bool]()
+    thread = Thread(target=lambda: ended.append(daemon.run(stop)))
+    thread.start()
+    yield
+    stop.set()
+    thread.join()
+    assert ended == [True]
+
+
+def every_second() -> Daemon:
     # Made before the threads, which would each make one.
     db.engine()
-    every_second = Entry("second", Every(SECOND), CANARIES[Queue.DEFAULT], CatchUp.NONE)
-    stop = Event()
-    ended: list[bool] = []
-    daemons = [Daemon([every_second], settings.current()) for _ in range(2)]
-    threads = [Thread(target=lambda one=one: ended.append(one.run(stop))) for one in daemons]
-    for thread in threads:
-        thread.start()
+    return Daemon([Entry("second", Every(SECOND), CANARIES[Queue.DEFAULT], CatchUp.NONE)], settings.current())
 
+
+def slots_after(count: int) -> list[datetime]:
+    """Wait for some slots to be sent and return them all."""
     slots: list[datetime] = []
-    while len(slots) < 4:
-        stop.wait(0.05)
+    while len(slots) < count:
+        time.sleep(0.05)
         with db.transaction() as connection:
             slots = list(connection.execute(select(jobs.c.slot).order_by(jobs.c.slot)).scalars())
-    stop.set()
-    for thread in threads:
-        thread.join()
+    return slots
 
-    assert ended == [True, True]
+
+def test_two_daemons_send_every_slot_once_and_stop_when_told(database: str) -> None:
+    assert database
+
+    with running(every_second()), running(every_second()):
+        slots = slots_after(4)
+
     assert len(set(slots)) == len(slots)
     assert metrics.SCHEDULER_HEARTBEAT._value.get() > slots[-1].timestamp() - 1  # noqa: SLF001  # has no reader
+
+
+def test_a_daemon_whose_connections_are_cut_goes_on(database: str) -> None:
+    name = make_url(database).database
+    with running(every_second()):
+        sent = len(slots_after(1))
+        with create_engine(make_url(database).set(database="postgres")).connect() as elsewhere:
+            cut = text("select pg_terminate_backend(pid) from pg_stat_activity where datname = :name")
+            assert len(elsewhere.execute(cut, {"name": name}).all()) > 0
+        elsewhere.engine.dispose()
+
+        assert len(slots_after(sent + 2)) > sent

@@ -37,6 +37,7 @@ _log = log.get(__name__)
 
 LONGEST_BACKOFF_SECONDS = 3600.0
 SETTLE_TRIES = 3
+AWAY_SECONDS = 0.5
 
 
 class Outcome(StrEnum):
@@ -51,13 +52,16 @@ class Outcome(StrEnum):
     SKIPPED = "skipped"
 
 
+FAILURES = frozenset({Outcome.RETRY, Outcome.DEAD})
+
+
 class TimeLimitExceededError(TransientError):
     """The job ran longer than its actor may."""
 
 
 @dataclass(frozen=True, slots=True)
 class Answer:
-    """What came of one doorbell; wait: seconds from due to started, None when nothing was started."""
+    """What came of one doorbell; wait: seconds from due to started; exception: the class of what the attempt raised."""
 
     outcome: Outcome
     wait_seconds: float | None = None
@@ -96,7 +100,13 @@ def given_answer() -> Answer | None:
 
 def _run(plan: Plan, job_id: UUID) -> Answer:
     limits = settings.current()
-    lease = _taken(job_id, limits)
+    try:
+        lease = _taken(job_id, limits)
+    except SQLAlchemyError as error:
+        # The job is safe where we cannot reach it, and the relay rings again when we can.
+        _log.warning("no lease, the database is away", job_id=str(job_id), error=str(error).splitlines()[0])
+        time.sleep(AWAY_SECONDS)
+        return Answer(Outcome.LOST)
     if lease is None:
         return Answer(Outcome.SKIPPED)
     wait = (lease.started_at - lease.available_at).total_seconds()
@@ -121,23 +131,17 @@ def _taken(job_id: UUID, limits: settings.Settings) -> Lease | None:
 
 def _attempt(plan: Plan, job: Job, limits: settings.Settings, wait: float) -> Answer:
     started = time.monotonic()
-    broken = True
     try:
         with keeper().watch(job):
             result = plan.function(job, **plan.arguments.unpack(job.lease.args))
             state = job.complete(_builtins(result))
-        broken = False
         job.committed()
-    except Interruption as interruption:
-        return Answer(_interrupted(job, plan, limits, interruption), wait, type(interruption).__name__)
-    except LeaseLostError:
-        _log.warning("job lost to another worker, nothing written")
-        return Answer(Outcome.LOST, wait)
-    except BaseException as error:  # noqa: BLE001 - an actor may raise anything, and the job must hear of it
-        broken = isinstance(error, DBAPIError)
-        return Answer(_failed(job, plan, limits, error), wait, type(error).__name__)
-    finally:
-        _close(job, broken=broken)
+    except BaseException as error:  # noqa: BLE001 - an actor may raise anything, and the ledger must hear of it
+        # First of all: what the attempt holds would keep its own outcome from being written.
+        _close(job, broken=isinstance(error, Interruption | DBAPIError))
+        outcome = _ended_badly(plan, job, limits, error)
+        return Answer(outcome, wait, type(error).__name__ if outcome in FAILURES else None)
+    _close(job, broken=False)
     if state is State.PENDING:
         ring.ring([ring.Doorbell(job.id, job.lease.actor, job.lease.queue)])
     _log.info("job done", seconds=round(time.monotonic() - started, 3))
@@ -156,23 +160,25 @@ def _close(job: Job, *, broken: bool) -> None:
         _log.warning("connection lost", error=str(error).splitlines()[0])
 
 
-def _interrupted(job: Job, plan: Plan, limits: settings.Settings, interruption: Interruption) -> Outcome:
-    match interruption:
-        case ShutdownInterruption():
-            _log.info("job released, the worker shuts down")
-            return _settle(Outcome.RELEASED, lambda connection: leases.release(connection, job.lease))
-        case CancelInterruption():
-            failure = Failure("it was cancelled while it ran", "Cancelled")
-            return _settle(
-                Outcome.CANCELLED,
-                lambda connection: leases.bury(connection, job.lease, failure, state=State.CANCELLED),
-            )
-        case DeadlineInterruption():
-            limit = TimeLimitExceededError(f"{job.lease.actor} may run {plan.time_limit_seconds:g} s and was stopped")
-            return _failed(job, plan, limits, limit)
-        case ReplacedInterruption() | _:
+def _ended_badly(plan: Plan, job: Job, limits: settings.Settings, error: BaseException) -> Outcome:
+    lease = job.lease
+    match error:
+        case LeaseLostError() | ReplacedInterruption():
             _log.warning("job lost to another worker, nothing written")
             return Outcome.LOST
+        case ShutdownInterruption():
+            _log.info("job released, the worker shuts down")
+            return _settle(Outcome.RELEASED, lambda connection: leases.release(connection, lease))
+        case CancelInterruption():
+            cancelled = Failure("it was cancelled while it ran", "Cancelled")
+            return _settle(
+                Outcome.CANCELLED, lambda connection: leases.bury(connection, lease, cancelled, state=State.CANCELLED)
+            )
+        case DeadlineInterruption():
+            limit = TimeLimitExceededError(f"{lease.actor} may run {plan.time_limit_seconds:g} s and was stopped")
+            return _failed(plan, lease, limits, limit)
+        case _:
+            return _failed(plan, lease, limits, error)
 
 
 def _quarantined(lease: Lease) -> Outcome:
@@ -181,8 +187,7 @@ def _quarantined(lease: Lease) -> Outcome:
     return _settle(Outcome.DEAD, lambda connection: leases.bury(connection, lease, failure))
 
 
-def _failed(job: Job, plan: Plan, limits: settings.Settings, error: BaseException) -> Outcome:
-    lease = job.lease
+def _failed(plan: Plan, lease: Lease, limits: settings.Settings, error: BaseException) -> Outcome:
     failure = Failure(str(error) or repr(error), type(error).__name__, _traceback(error))
     retries = limits.max_task_retries if plan.max_retries is None else plan.max_retries
     if isinstance(error, PermanentError) or lease.attempts > retries:
@@ -220,7 +225,7 @@ def _settle(outcome: Outcome, write: Callable[[Connection], State]) -> Outcome:
             return Outcome.LOST
         except SQLAlchemyError as error:
             _log.warning("outcome not written yet", error=str(error).splitlines()[0], tries_left=remaining)
-            time.sleep(0.5)
+            time.sleep(AWAY_SECONDS)
         else:
             return outcome
     return Outcome.LOST

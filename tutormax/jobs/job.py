@@ -77,13 +77,14 @@ class Job:
         """The connection whose one transaction holds the effect and the completion."""
         if self._connection is None:
             self._connection = self._engine.connect()
-            limit = round(self.time_limit_seconds * 1000)
-            # For the session, not the transaction: a job that works piece by piece has several.
-            self._connection.execute(
-                text("select set_config('statement_timeout', :limit, false)"), {"limit": str(limit)}
-            )
-            self._connection.commit()
+        if not self._connection.in_transaction():
+            self._limit(self._connection)
         return self._connection
+
+    def _limit(self, connection: Connection) -> None:
+        """Begin a transaction whose statements may take no longer than the job itself."""
+        limit = {"milliseconds": str(round(self.time_limit_seconds * 1000))}
+        connection.execute(text("select set_config('statement_timeout', :milliseconds, true)"), limit)
 
     @contextmanager
     def transaction(self, *, cursor: Callable[[], Any] | Any = None) -> Iterator[Connection]:
@@ -94,10 +95,15 @@ class Job:
         """
         self.check()
         connection = self.connection
-        with connection.begin():
+        try:
             yield connection
             kept = cursor() if callable(cursor) else cursor
             leases.hold(connection, self.lease, seconds=self._lease_seconds, cursor=kept)
+        except BaseException:
+            db.rolled_back(connection)
+            connection.rollback()
+            raise
+        connection.commit()
         db.committed(connection)
 
     def report(self, done: int, total: int | None = None, note: str | None = None) -> None:
@@ -137,8 +143,4 @@ class Job:
         db.rolled_back(self._connection)
         if broken:
             self._connection.invalidate()
-        else:
-            self._connection.rollback()
-            self._connection.exec_driver_sql("reset statement_timeout")
-            self._connection.commit()
         self._connection.close()

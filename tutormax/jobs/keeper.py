@@ -62,9 +62,16 @@ class Keeper(threading.Thread):
         try:
             yield
         finally:
-            # Once this lock is had, nobody reaches into the thread any more.
+            self._forget(job)
+
+    def _forget(self, job: Job) -> None:
+        # Once this lock is had, nobody reaches into the thread any more; what was on its way may arrive just here.
+        try:
             with self._lock:
                 self._watched.pop(job.id, None)
+        except Interruption:
+            self._forget(job)
+            raise
 
     def shut_down(self, *, grace_seconds: float) -> None:
         """Let running jobs end by themselves for a moment, then ask them to stop."""

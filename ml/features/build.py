@@ -68,10 +68,9 @@ class FeatureMatrix:
 
 def build(connection: Connection, spine: Spine, *, statement: TextClause | None = None) -> FeatureMatrix:
     """Return the features of a spine, without the rows of tutors who were not yet known at their instant."""
+    chosen = queries.load("features", SQL) if statement is None else statement
     with _one_plan(connection):
-        rows = [
-            row for chunk in _chunks(len(spine)) for row in _read(connection, spine, chunk, statement or _statement())
-        ]
+        rows = [row for chunk in _chunks(len(spine)) for row in _read(connection, spine, chunk, chosen)]
     known = np.array([position for position, *_ in rows], dtype=np.intp)
     values = np.array([features for _, *features in rows], dtype=np.float32).reshape(-1, len(NAMES))
     return FeatureMatrix(spine.rows(known), values)
@@ -91,10 +90,6 @@ def sql_sha256() -> str:
 def feature_version() -> str:
     """Return the name under which vectors are kept: vectors of another version are never mixed with these."""
     return f"{len(NAMES)}.1-{sql_sha256()[:12]}"
-
-
-def _statement() -> TextClause:
-    return queries.load("features", SQL)
 
 
 def _chunks(length: int) -> Iterator[slice]:

@@ -274,6 +274,7 @@ cross join lateral (
                         and sessions.late_start_minutes > 10
                         and sessions.outcome_known_at <= known.as_of
                         and sessions.scheduled_start > known.ago_90d
+                        and sessions.scheduled_start <= known.as_of
                         and sessions.scheduled_start between :oldest and :newest
                 )
             ) as failed

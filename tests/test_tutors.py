@@ -31,7 +31,7 @@ def test_a_session_that_ended_in_the_last_14_days_makes_active(
     connection: Connection, ended_at: datetime, active: bool
 ) -> None:
     tutor = add_tutor(connection)
-    add_session_ended(connection, tutor, ended_at)
+    add_session_ended(connection, tutor, ended_at, outcome_known_at=NOW - 15 * DAY, ingested_at=NOW - 15 * DAY)
 
     assert (tutor in active_tutors(connection, NOW)) == active
 
@@ -86,7 +86,8 @@ def test_a_session_counts_only_after_the_resignation(
 ) -> None:
     tutor = add_tutor(connection)
     add_session_ended(connection, tutor, NOW - 2 * DAY)
-    add_event(connection, tutor, "resignation", event_time=resigned_at)
+    # Announced: known long before it happens.
+    add_event(connection, tutor, "resignation", event_time=resigned_at, ingested_at=NOW - 30 * DAY)
 
     assert (tutor in active_tutors(connection, NOW)) == active
 
@@ -102,10 +103,11 @@ def test_the_latest_resignation_decides(connection: Connection) -> None:
 
 def test_a_resignation_counts_once_it_is_known(connection: Connection) -> None:
     tutor = add_tutor(connection)
-    add_session(connection, tutor)
-    add_event(connection, tutor, "resignation", event_time=NOW - MOMENT, ingested_at=NOW + MOMENT)
+    add_session_ended(connection, tutor, NOW - DAY)
+    add_event(connection, tutor, "resignation", event_time=NOW - HOUR, ingested_at=NOW + MOMENT)
 
     assert active_tutors(connection, NOW) == [tutor]
+    assert active_tutors(connection, NOW + MOMENT) == []
 
 
 @pytest.mark.parametrize(("resigned_at", "active"), [(NOW - 3 * DAY, True), (NOW - 2 * DAY, False), (NOW - DAY, False)])
@@ -150,9 +152,11 @@ def test_only_the_named_tutors_are_looked_at(connection: Connection) -> None:
 def test_fourteen_days_are_336_hours_in_every_zone(connection: Connection, zone: str) -> None:
     # New York springs forward on 8 March, Auckland falls back on 5 April: both lie in the 14 days before.
     at = datetime.fromisoformat("2026-03-15T12:00Z" if "York" in zone else "2026-04-12T12:00Z")
-    inside, outside = add_tutor(connection), add_tutor(connection)
+    inside, outside, resigned = (add_tutor(connection) for _ in range(3))
     add_session_ended(connection, inside, at - 14 * DAY + MOMENT)
     add_session_ended(connection, outside, at - 14 * DAY)
+    add_session_ended(connection, resigned, at - 14 * DAY + MOMENT)
+    add_event(connection, resigned, "resignation", event_time=at - 14 * DAY + 2 * MOMENT)
     connection.execute(text("select set_config('timezone', :zone, true)"), {"zone": zone})
 
     assert active_tutors(connection, at) == [inside]

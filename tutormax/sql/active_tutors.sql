@@ -1,5 +1,5 @@
 -- Who is active at one instant: has taught or joined in the 14 days before it, and not resigned since?
--- One row for each such tutor; reads only what was known at :at.
+-- One row for each such tutor; counts only what was known at :at.
 with held as (
     select
         tutor_id,
@@ -7,11 +7,10 @@ with held as (
     from sessions
     where
         status = 'completed'
-        and ended_at > :at - interval '336 hours'
         and ended_at <= :at
         and outcome_known_at <= :at
         and ingested_at <= :at
-        -- For the partitions only: no session ends two days after its start, or a day before it.
+        -- For the partitions only: no session ends more than two days after its start, or one before it.
         and scheduled_start > :at - interval '384 hours'
         and scheduled_start <= :at + interval '24 hours'
         and (cast(:tutor_ids as integer[]) is null or tutor_id = any(cast(:tutor_ids as integer[])))

@@ -1,7 +1,7 @@
 """The timetable as people and programs read it: every schedule and its next fire times."""
 
 from collections.abc import Iterator, Sequence
-from datetime import datetime, tzinfo
+from datetime import datetime
 from typing import Any
 
 from rich.table import Table
@@ -37,23 +37,20 @@ def as_json(entries: Sequence[Entry], now: datetime, count: int) -> list[dict[st
 
 def as_table(entries: Sequence[Entry], now: datetime, count: int) -> Table:
     """Return the timetable as a table."""
-    table = Table(title="Timetable", title_justify="left")
-    for heading in ("schedule", "when", "zone", "next (UTC)", "next (zone)", "catch-up", "actor", "queue"):
+    table = Table(title="Timetable", title_justify="left", header_style="bold", box=None, pad_edge=False)
+    for heading in ("schedule", "when", "next (UTC)", "next (zone)"):
         table.add_column(heading, no_wrap=True)
+    for heading in ("zone", "catch-up", "actor"):
+        table.add_column(heading)
     for entry in entries:
         slots = list(upcoming(entry, now, count))
         table.add_row(
             entry.name,
             str(entry.when),
+            "\n".join(f"{slot:%Y-%m-%d %H:%M:%S}" for slot in slots),
+            "\n".join(f"{slot.astimezone(entry.when.zone):%a %Y-%m-%d %H:%M:%S %z}" for slot in slots),
             entry.when.zone.key,
-            "\n".join(_shown(slot, slot.tzinfo) for slot in slots),
-            "\n".join(_shown(slot, entry.when.zone) for slot in slots),
             str(entry.catch_up),
             entry.actor.actor_name,
-            entry.actor.queue_name,
         )
     return table
-
-
-def _shown(slot: datetime, zone: tzinfo | None) -> str:
-    return f"{slot.astimezone(zone):%a %Y-%m-%d %H:%M:%S %z}"

@@ -341,3 +341,17 @@ def test_a_database_that_does_not_answer_is_one_line() -> None:
     assert told.returncode == 1
     assert told.stderr.startswith("PostgreSQL does not answer: ")
     assert told.stderr.count("\n") == 1
+
+
+def test_a_real_worker_answers_the_command(database: str) -> None:
+    environment = os.environ | {"DATABASE_URL": database}
+    serve = [sys.executable, "-m", "dramatiq", "actors", "-Q", "default", "-p", "1", "-t", "1"]
+    ask = [sys.executable, "-m", "tutormax.enqueue", "canary_default", "--wait", "--timeout", "100", "--json"]
+    with subprocess.Popen(serve, cwd=ROOT, env=environment, stderr=subprocess.DEVNULL) as worker:
+        told = subprocess.run(ask, cwd=ROOT, env=environment, capture_output=True, text=True, check=False)
+        worker.terminate()
+
+    assert told.returncode == 0
+    answer = json.loads(told.stdout)
+    assert (answer["state"], answer["new"]) == ("done", True)
+    assert answer["result"]["seconds"] > 0

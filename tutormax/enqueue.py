@@ -6,7 +6,6 @@ from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from datetime import UTC, datetime
 from functools import partial
-from importlib import import_module
 from typing import Any, NoReturn
 
 from sqlalchemy.exc import OperationalError
@@ -42,7 +41,8 @@ def _every_actor() -> Actors:
     limits = settings.current()
     log.configure(json=limits.log_json, level=limits.log_level)
     # The one door of the core that opens upward, and only when somebody stands before it.
-    import_module("actors")
+    import actors  # noqa: F401, PLC0415  # importing declares them
+
     return jobs.declared()
 
 

@@ -43,5 +43,5 @@ def test_the_table_shows_both_clocks() -> None:
     Console(file=shown, width=200).print(as_table(ENTRIES, NOW, count=1))
 
     line = next(line for line in shown.getvalue().splitlines() if "nightly" in line)
-    assert "Tue 2026-06-16 06:00:00 +0000" in line
+    assert "2026-06-16 06:00:00" in line
     assert "Tue 2026-06-16 02:00:00 -0400" in line

@@ -1,0 +1,72 @@
+"""Actors of the evaluation queue."""
+
+from dataclasses import replace
+from datetime import datetime, timedelta
+
+import msgspec
+
+from tutormax import evaluation, rescoring, settings
+from tutormax.broker import Queue
+from tutormax.errors import PermanentError
+from tutormax.evaluation import FIRST, EvaluationSummary, Judgement
+from tutormax.jobs import Job, actor, minutes
+from tutormax.windows import Window
+
+
+class UnfinishedWindowError(PermanentError):
+    """The quarter hour that was asked for has not ended yet."""
+
+
+@actor(queue=Queue.EVALUATION, time_limit=minutes(10))
+def evaluate_tutor_performance(job: Job, window_end: datetime | None = None) -> EvaluationSummary:
+    """Judge every active tutor over the windows that end at one quarter hour, the latest unless another is named.
+
+    Reads:   tutors, sessions, student_feedback, tutor_events
+    Writes:  tutor_performance_metrics, one row for each tutor and window, and again those that late facts belong to
+    Again:   replaces the same rows; corrections go on where they were left
+    Sends:   predict_churn_for_tutor for each tutor whose tier fell
+    """
+    window = Window.latest(job.slot) if window_end is None else _ended(job, Window.ending(window_end))
+    with job.transaction() as connection:
+        summary = evaluation.judge_tutors(connection, window)
+        rescoring.request(connection, summary.fell, "tier fell")
+    return replace(summary, rows_corrected=_correct(job, window))
+
+
+@actor(queue=Queue.EVALUATION, time_limit=minutes(1))
+def evaluate_single_tutor(job: Job, tutor_id: int) -> EvaluationSummary:
+    """Judge one tutor over the windows that end at the latest quarter hour.
+
+    Reads:   tutors, sessions, student_feedback, tutor_events
+    Writes:  tutor_performance_metrics, one row for each window
+    Again:   replaces the same rows
+    Sends:   predict_churn_for_tutor if the tutor's tier fell
+    """
+    summary = evaluation.evaluate_single_tutor(job.connection, tutor_id, Window.latest(job.slot))
+    rescoring.request(job.connection, summary.fell, "tier fell")
+    return summary
+
+
+def _ended(job: Job, window: Window) -> Window:
+    latest = Window.latest(job.lease.started_at)
+    if window > latest:
+        raise UnfinishedWindowError(
+            f"{window.end:%Y-%m-%dT%H:%MZ} has not ended; the latest is {latest.end:%Y-%m-%dT%H:%MZ}"
+        )
+    return window
+
+
+def _correct(job: Job, window: Window) -> int:
+    """Correct, piece by piece, what late facts belong to; return how many rows changed."""
+    limits = settings.current()
+    lookback = timedelta(minutes=limits.perf_eval_lookback_minutes)
+    rows = 0
+    after: Judgement | None = msgspec.convert(job.cursor, Judgement) if job.cursor else FIRST
+    while after is not None:
+        with job.transaction(cursor=lambda: after) as connection:  # noqa: B023 - read where the block ends
+            piece = evaluation.correct_judgements(
+                connection, window, lookback=lookback, batch_size=limits.perf_eval_batch_size, after=after
+            )
+            after = piece.goes_on_after
+        rows += piece.rows
+    return rows

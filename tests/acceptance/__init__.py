@@ -1,0 +1,1 @@
+"""Real workers, daemons and servers, reached as an operator would reach them."""

@@ -1,0 +1,1 @@
+"""Timed runs of fixed seed and size: medians, machine facts, and the results kept as JSON."""

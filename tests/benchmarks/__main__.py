@@ -1,0 +1,37 @@
+"""`make bench`: every benchmark, or the named ones; results are printed and kept under output/benchmarks/."""
+
+import os
+import sys
+import tempfile
+from collections.abc import Callable
+from importlib import import_module
+from pathlib import Path
+
+from tests.benchmarks.measure import Figure, keep, machine, show
+from tutormax import db, log, schema, servers
+
+SUITES = ("jobs", "stages")
+
+
+def main(names: list[str]) -> None:
+    """Run the suites on embedded servers of their own."""
+    log.configure(json=False, level="ERROR")
+    facts = machine()
+    with tempfile.TemporaryDirectory() as directory, servers.embedded(Path(directory)) as served:
+        # For this process and the workers that it starts.
+        os.environ.update(DATABASE_URL=served.database_url, REDIS_URL=served.redis_url)
+        with db.transaction() as connection:
+            schema.upgrade(connection)
+        figures = [figure for name in names or SUITES for figure in _suite(name)()]
+        db.dispose()
+    show(figures, facts)
+    sys.stdout.write(f"kept in {keep(figures, facts, Path('output/benchmarks'))}\n")
+
+
+def _suite(name: str) -> Callable[[], list[Figure]]:
+    suite: Callable[[], list[Figure]] = import_module(f"tests.benchmarks.{name}").figures
+    return suite
+
+
+if __name__ == "__main__":
+    main(sys.argv[1:])

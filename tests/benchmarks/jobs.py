@@ -1,0 +1,70 @@
+"""How soon a job starts, and how many a worker drains: a real worker, the embedded servers, nothing else running."""
+
+import subprocess
+import time
+from uuid import UUID
+
+from sqlalchemy import text
+
+import actors.default
+from tests.benchmarks.measure import Figure, milliseconds
+from tutormax import db, jobs, processes
+from tutormax.broker import Queue
+
+IDLE_GAP_SECONDS = 0.25
+SILENT_GAP_SECONDS = 3.0
+DRAINED = 2000
+
+
+def figures() -> list[Figure]:
+    """Measure with one worker process of two threads."""
+    with processes.children(TUTORMAX_LOG_LEVEL="ERROR") as children:
+        children.start("worker", processes.worker_command([Queue.DEFAULT], threads=2))
+        _waited(_sent(1))
+        idle = [_waited([job])[0] for job in _spaced(60, IDLE_GAP_SECONDS)]
+        silent = [_waited([job])[0] for job in _spaced(12, SILENT_GAP_SECONDS)]
+        worker = children.running["worker"]
+        return [
+            milliseconds("job start on an idle system, p50", idle, 0.5, goal=100),
+            milliseconds("job start on an idle system, p99", idle, 0.99),
+            milliseconds("job start after 3 s of silence, p50", silent, 0.5),
+            _drain(worker),
+        ]
+
+
+def _spaced(count: int, gap_seconds: float) -> list[UUID]:
+    sent = []
+    for _ in range(count):
+        time.sleep(gap_seconds)
+        sent.extend(_sent(1))
+    return sent
+
+
+def _sent(count: int) -> list[UUID]:
+    canary = actors.default.CANARIES[Queue.DEFAULT]
+    with db.transaction() as connection:
+        return jobs.insert(connection, [canary.request() for _ in range(count)])
+
+
+def _waited(sent: list[UUID]) -> list[float]:
+    """Return the seconds from each job's row to its start, once all have ended."""
+    statement = text(
+        "select extract(epoch from started_at - created_at)::float from jobs"
+        " where job_id = any(:sent) and state = 'done'"
+    )
+    while True:
+        with db.transaction() as connection:
+            started = list(connection.execute(statement, {"sent": sent}).scalars())
+        if len(started) == len(sent):
+            return started
+        time.sleep(0.01)
+
+
+def _drain(worker: subprocess.Popen[bytes]) -> Figure:
+    rates = []
+    for _ in range(3):
+        started = time.perf_counter()
+        _waited(_sent(DRAINED))
+        rates.append(DRAINED / (time.perf_counter() - started))
+    assert worker.poll() is None
+    return Figure("no-op jobs drained, one worker of two threads", sorted(rates)[1], "jobs/s", None, 3, (min(rates), max(rates)), more_is_better=True)  # fmt: skip # noqa: E501

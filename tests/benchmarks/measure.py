@@ -1,0 +1,107 @@
+"""What a benchmark says, and of which machine."""
+
+import os
+import platform
+import statistics
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import asdict, dataclass
+from datetime import UTC, datetime
+from importlib.metadata import version
+from pathlib import Path
+from typing import Any
+
+import orjson
+from rich.console import Console
+from rich.table import Table
+
+
+@dataclass(frozen=True, slots=True)
+class Figure:
+    """One measured number beside what was aimed at."""
+
+    name: str
+    value: float
+    unit: str
+    goal: float | None
+    runs: int
+    spread: tuple[float, float]
+    more_is_better: bool = False
+
+    @property
+    def met(self) -> bool | None:
+        """Whether the goal was met; None where there is none."""
+        if self.goal is None:
+            return None
+        return self.value >= self.goal if self.more_is_better else self.value <= self.goal
+
+
+def quantile(values: Sequence[float], share: float) -> float:
+    """Return the value below which a share of all values lies (nearest rank)."""
+    return sorted(values)[min(len(values) - 1, int(share * len(values)))]
+
+
+def median_seconds(name: str, act: Callable[[], object], *, runs: int, goal: float | None = None) -> Figure:
+    """Time an act some times after a warm-up; the median counts."""
+    act()
+    taken = [_seconds(act) for _ in range(runs)]
+    return Figure(name, statistics.median(taken), "s", goal, runs, (min(taken), max(taken)))
+
+
+def milliseconds(name: str, seconds: Sequence[float], share: float, *, goal: float | None = None) -> Figure:
+    """Return one quantile of many short times, in milliseconds."""
+    value = 1000 * quantile(seconds, share)
+    return Figure(name, value, "ms", goal, len(seconds), (1000 * min(seconds), 1000 * max(seconds)))
+
+
+def _seconds(act: Callable[[], object]) -> float:
+    started = time.perf_counter()
+    act()
+    return time.perf_counter() - started
+
+
+def machine() -> dict[str, Any]:
+    """Return what one must know of the machine to compare numbers."""
+    return {
+        "at": datetime.now(UTC).isoformat(timespec="seconds"),
+        "processor": _processor(),
+        "cores": len(os.sched_getaffinity(0)),
+        "memory_gib": round(os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES") / 2**30, 1),
+        "load_before": os.getloadavg()[0],
+        "python": platform.python_version(),
+        "libraries": {name: version(name) for name in ("dramatiq", "psycopg", "sqlalchemy", "xgboost", "redis")},
+    }
+
+
+def _processor() -> str:
+    lines = Path("/proc/cpuinfo").read_text(encoding="utf-8").splitlines() if Path("/proc/cpuinfo").exists() else []
+    return next((line.split(":")[1].strip() for line in lines if line.startswith("model name")), platform.machine())
+
+
+def show(figures: Sequence[Figure], facts: dict[str, Any]) -> None:
+    """Print figures and the machine."""
+    made = Table(box=None, header_style="bold")
+    for column in ("what", "measured", "min to max", "runs", "goal", ""):
+        made.add_column(column, justify="left" if column in ("what", "") else "right")
+    for figure in figures:
+        low, high = figure.spread
+        made.add_row(
+            figure.name,
+            f"{figure.value:.3g} {figure.unit}",
+            f"{low:.3g} to {high:.3g}",
+            str(figure.runs),
+            "" if figure.goal is None else f"{figure.goal:g} {figure.unit}",
+            {True: "[green]met[/]", False: "[red]missed[/]", None: ""}[figure.met],
+        )
+    console = Console(width=120)
+    console.print(made)
+    console.print(", ".join(f"{name} {value}" for name, value in facts.items() if name != "libraries"))
+
+
+def keep(figures: Sequence[Figure], facts: dict[str, Any], directory: Path) -> Path:
+    """Write figures and machine as JSON; return the file."""
+    directory.mkdir(parents=True, exist_ok=True)
+    file = directory / f"{facts['at'].replace(':', '')}.json"
+    content = {"machine": facts, "figures": [asdict(figure) | {"met": figure.met} for figure in figures]}
+    file.write_bytes(orjson.dumps(content, option=orjson.OPT_INDENT_2))
+    return file

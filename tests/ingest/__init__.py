@@ -1,0 +1,1 @@
+"""Files of a customer's own data: how each is read, checked, refused or taken in."""

@@ -1,0 +1,95 @@
+"""Staged rows into the tables: what contradicts the database is refused, the rest inserted, updated or left alone."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy import Connection, text
+
+from tutormax import queries, rescoring
+from tutormax.ingest.batch import Refusal, shown
+from tutormax.ingest.kinds import Kind
+
+# The column by whose months each partitioned kind is stored.
+TIMES = {Kind.SESSIONS: "scheduled_start", Kind.FEEDBACK: "submitted_at", Kind.EVENTS: "event_time"}
+TABLES = {
+    Kind.TUTORS: "tutors",
+    Kind.STUDENTS: "students",
+    Kind.SESSIONS: "sessions, students, tutor_events",
+    Kind.FEEDBACK: "student_feedback",
+    Kind.EVENTS: "tutor_events",
+}
+MANY_ROWS = 10_000
+RECALLED = {Kind.TUTORS, Kind.SESSIONS}
+
+
+@dataclass(frozen=True, slots=True)
+class Change:
+    """What the staged rows of one file changed."""
+
+    inserted: int = 0
+    updated: int = 0
+    derived: int = 0
+
+
+def refuse(connection: Connection, kind: Kind, organization: int, names: Mapping[str, str]) -> list[Refusal]:
+    """Take the rows out of the staging table that contradict each other or what is known; return why.
+
+    `names` has the file's names for our columns.
+    """
+    rows = _execute(connection, f"refuse_{kind}", organization=organization)
+    return [
+        Refusal(row.line, names.get(row.column_name, row.column_name), shown(row.value), row.reason) for row in rows
+    ]
+
+
+def months(connection: Connection, kind: Kind) -> list[datetime]:
+    """Return the months that the staged rows need partitions for."""
+    if kind not in TIMES:
+        return []
+    # A column's name of our own; nobody typed it.
+    statement = f"select distinct date_trunc('month', {TIMES[kind]}, 'UTC') as month from staged order by month"  # noqa: S608
+    return list(connection.execute(text(statement)).scalars())
+
+
+def write(connection: Connection, kind: Kind, organization: int, now: datetime, absent: Sequence[str]) -> Change:
+    """Write the staged rows and ask for new scores of the tutors whose picture they change.
+
+    `absent` names our columns of which the file says nothing: what is known of them stays.
+    """
+    told = {"organization": organization, "now": now, "absent": list(absent)}
+    if kind in RECALLED and absent:
+        _run(connection, f"recall_{kind}", **told)
+    if kind is Kind.SESSIONS:
+        _run(connection, "register_students", **told)
+    row = _execute(connection, f"upsert_{kind}", **told)[0]
+    tutors = set(row.rescored)
+    derived = 0
+    if kind is Kind.SESSIONS:
+        if row.replanned:
+            _run(connection, "follow_sessions", sessions=row.replanned, tutors=row.former_tutors, **told)
+        reschedules = _execute(connection, "derive_reschedules", **told)[0]
+        tutors |= {*row.former_tutors, *reschedules.rescored}
+        derived = reschedules.inserted
+    rescoring.request(connection, tutors, "ingest")
+    if row.inserted + row.updated >= MANY_ROWS:
+        # Whoever reads next, the next ingest first, would plan with what autovacuum knew before.
+        connection.execute(text(f"analyze {TABLES[kind]}"))
+    return Change(row.inserted, row.updated, derived)
+
+
+def _execute(connection: Connection, name: str, **values: Any) -> Sequence[Any]:
+    rows: Sequence[Any] = _result(connection, name, values).all()
+    return rows
+
+
+def _run(connection: Connection, name: str, **values: Any) -> None:
+    _result(connection, name, values)
+
+
+def _result(connection: Connection, name: str, values: dict[str, Any]) -> Any:
+    """Run one of our statements with those of some values that it names."""
+    statement = queries.load(f"ingest/{name}")
+    wanted = statement.compile().params
+    return connection.execute(statement, {key: value for key, value in values.items() if key in wanted})

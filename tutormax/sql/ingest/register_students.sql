@@ -1,0 +1,15 @@
+-- register_students: which students do the staged sessions name that nobody has named before?
+-- One row is written for each, known since the earliest of their sessions was.
+insert into students (organization_id, external_id, ingested_at)
+select
+    :organization,
+    student_id,
+    min(coalesce(known_at, booked_at, scheduled_start)) as ingested_at
+from staged
+where
+    not exists (
+        select true from students
+        where students.organization_id = :organization and students.external_id = staged.student_id
+    )
+group by student_id
+order by student_id

@@ -1,0 +1,119 @@
+"""One horizon's booster: how many trees it needs, the trees, and the calibration of their log-odds.
+
+Both come from folds of whole tutors. The newest weeks of the same tutors would not do: their 90-day labels overlap
+with those that were learnt, so remembering tutors looks like foresight and many times too many trees are grown.
+Classes are never rebalanced: the probabilities would no longer be probabilities.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+from sklearn.model_selection import GroupKFold
+from xgboost import Booster, DMatrix, QuantileDMatrix
+from xgboost import train as boosted
+
+from ml.calibration import Calibration, Labels, Margins
+from ml.model import Matrix, Predictor
+from ml.validation import Mask
+
+PARAMETERS = {
+    "objective": "binary:logistic",
+    "eval_metric": "logloss",
+    "tree_method": "hist",
+    "max_depth": 4,
+    "eta": 0.04,
+    "subsample": 0.7,
+    "colsample_bytree": 0.5,
+    "min_child_weight": 20,
+    "lambda": 10,
+    "max_bin": 128,
+}
+MOST_TREES = 900
+PATIENCE = 40
+FOLDS = 5
+
+# With fewer churners than this, a fixed small model: there is too little to choose trees and calibration on.
+FEW_POSITIVES = 200
+FEW_TREES = 120
+FEW_CHILD_WEIGHT = 5
+
+
+@dataclass(frozen=True, slots=True)
+class Examples:
+    """Labelled rows, and the tutor whom each is about."""
+
+    names: Sequence[str]
+    values: Matrix
+    labels: Labels
+    groups: NDArray[np.int64]
+
+    def where(self, rows: Mask | NDArray[np.intp]) -> "Examples":
+        """Return some of the rows."""
+        return Examples(self.names, self.values[rows], self.labels[rows], self.groups[rows])
+
+    def binned(self, like: DMatrix | None = None) -> QuantileDMatrix:
+        """Return the rows as XGBoost learns from them."""
+        return QuantileDMatrix(
+            self.values,
+            self.labels,
+            feature_names=list(self.names),
+            max_bin=PARAMETERS["max_bin"],
+            ref=like,
+            nthread=1,
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """How one horizon is learnt, now and when more rows have come."""
+
+    trees: int
+    calibration: Calibration
+    provisional: bool
+    seed: int
+
+    def learn(self, examples: Examples) -> Predictor:
+        """Learn a predictor from all of the examples."""
+        booster = boosted(parameters(self.seed, provisional=self.provisional), examples.binned(), self.trees)
+        return Predictor(booster, self.calibration)
+
+
+def parameters(seed: int, *, provisional: bool = False) -> dict[str, object]:
+    """Return XGBoost's parameters."""
+    few = {"min_child_weight": FEW_CHILD_WEIGHT} if provisional else {}
+    # One thread a booster, and horizons side by side: threads that wait for each other at every tree cost too much.
+    return {**PARAMETERS, **few, "seed": seed, "nthread": 1, "verbosity": 0}
+
+
+def plan(examples: Examples, seed: int) -> Plan:
+    """Find how many trees predict tutors best who were not learnt from, and what their log-odds are worth."""
+    if int(examples.labels.sum()) < FEW_POSITIVES:
+        return Plan(FEW_TREES, Calibration(), provisional=True, seed=seed)
+    folds = list(GroupKFold(FOLDS).split(examples.values, groups=examples.groups))
+    boosters = [_stopped(examples.where(rest), examples.where(fold), seed) for rest, fold in folds]
+    trees = int(np.median([booster.best_iteration + 1 for booster in boosters]))
+    margins = np.empty(len(examples.labels), dtype=np.float64)
+    for booster, (_, fold) in zip(boosters, folds, strict=True):
+        margins[fold] = _unseen(booster, examples.where(fold), trees)
+    return Plan(trees, Calibration.fitted(margins, examples.labels), provisional=False, seed=seed)
+
+
+def _stopped(rest: Examples, fold: Examples, seed: int) -> Booster:
+    data = rest.binned()
+    return boosted(
+        parameters(seed),
+        data,
+        MOST_TREES,
+        evals=[(fold.binned(data), "fold")],
+        early_stopping_rounds=PATIENCE,
+        verbose_eval=False,
+    )
+
+
+def _unseen(booster: Booster, fold: Examples, trees: int) -> Margins:
+    data = DMatrix(fold.values, feature_names=list(fold.names), nthread=1)
+    grown = min(trees, booster.num_boosted_rounds())
+    margins: Margins = booster.predict(data, output_margin=True, iteration_range=(0, grown)).astype(np.float64)
+    return margins

@@ -1,0 +1,59 @@
+"""How sure a record is: tutors are drawn again with all their rows, since the weeks of one tutor are alike."""
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ml.calibration import Labels, line, log_odds
+from ml.validation import Values, weighted_auc
+
+Groups = NDArray[np.int64]
+
+ROUNDS = 200
+
+
+@dataclass(frozen=True, slots=True)
+class Resampled:
+    """One predictor's record in every round; two predictors of the same rows and seed are paired round by round."""
+
+    auc: Values
+    log_loss: Values
+    skill: Values
+    calibration_slope: Values
+    mean_ratio: Values
+
+
+def resample(labels: Labels, probabilities: Values, groups: Groups, seed: int) -> Resampled:
+    """Measure a predictor on ROUNDS samples of tutors, drawn with replacement."""
+    weights = _weights(labels, groups, seed)
+    rows = weights.sum(axis=1)
+    base_rate = (weights @ labels) / rows
+    loss = -weights @ np.log(np.maximum(np.where(labels == 1, probabilities, 1 - probabilities), 1e-9)) / rows
+    entropy = -(base_rate * np.log(base_rate) + (1 - base_rate) * np.log(1 - base_rate))
+    odds = log_odds(probabilities)
+    targets = labels.astype(np.float64)
+    return Resampled(
+        auc=weighted_auc(labels, probabilities, weights),
+        log_loss=loss,
+        skill=1 - loss / entropy,
+        calibration_slope=np.array([line(odds, targets, weight)[1] for weight in weights]),
+        mean_ratio=(weights @ probabilities) / rows / base_rate,
+    )
+
+
+def interval(values: Values) -> tuple[float, float]:
+    """Return the range that holds 95 % of the rounds."""
+    low, high = np.quantile(values, [0.025, 0.975])
+    return float(low), float(high)
+
+
+def _weights(labels: Labels, groups: Groups, seed: int) -> Values:
+    generator = np.random.default_rng(seed)
+    _, members = np.unique(groups, return_inverse=True)
+    tutors = int(members.max()) + 1
+    drawn = generator.multinomial(tutors, np.full(tutors, 1 / tutors), size=ROUNDS)[:, members].astype(np.float64)
+    # A round in which only one class was drawn can rank nothing: it counts every row once.
+    one_class = ((drawn @ (labels == 1)) == 0) | ((drawn @ (labels == 0)) == 0)
+    drawn[one_class] = 1.0
+    return drawn

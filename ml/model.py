@@ -1,0 +1,56 @@
+"""A churn model in memory: one booster a horizon, each with its calibration."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+from xgboost import Booster, DMatrix
+
+from ml.calibration import Calibration, Margins
+from ml.projection import ANCHOR, HORIZONS, Probabilities, complete
+
+Matrix = NDArray[np.float32]
+
+
+@dataclass(frozen=True, slots=True)
+class Predictor:
+    """One horizon's booster and what makes its log-odds honest."""
+
+    booster: Booster
+    calibration: Calibration
+
+    def margins(self, data: DMatrix) -> Margins:
+        """Return calibrated log-odds."""
+        return self.calibration.margins(self.booster.predict(data, output_margin=True).astype(np.float64))
+
+    def probabilities(self, data: DMatrix) -> Probabilities:
+        """Return calibrated probabilities."""
+        raw = self.booster.predict(data, output_margin=True).astype(np.float64)
+        return self.calibration.probabilities(raw)
+
+
+@dataclass(frozen=True, slots=True)
+class ChurnModel:
+    """The predictors of one training; a horizon that was skipped has none, the 30 days always do."""
+
+    names: Sequence[str]
+    predictors: Mapping[int, Predictor]
+
+    def data(self, values: Matrix) -> DMatrix:
+        """Return feature values as XGBoost takes them, names and all; infinity counts as unknown."""
+        finite = np.where(np.isfinite(values), values, np.float32(np.nan))
+        return DMatrix(finite, feature_names=list(self.names))
+
+    def raw_probabilities(self, values: Matrix) -> Probabilities:
+        """Return calibrated probabilities of all four horizons, before they are made to agree."""
+        data = self.data(values)
+        return complete({h: self.predictors[h].probabilities(data) for h in HORIZONS if h in self.predictors})
+
+    def contributions(self, values: Matrix) -> Margins:
+        """Return what each feature adds to the 30-day log-odds, the bias last (TreeSHAP, exact, after calibration)."""
+        predictor = self.predictors[ANCHOR]
+        parts = predictor.booster.predict(self.data(values), pred_contribs=True).astype(np.float64)
+        parts *= predictor.calibration.slope
+        parts[:, -1] += predictor.calibration.intercept
+        return parts

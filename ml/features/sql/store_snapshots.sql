@@ -1,0 +1,12 @@
+-- Keep feature vectors under tutor, instant and version; what is kept already stays as it is.
+insert into feature_snapshots (tutor_id, as_of, feature_version, features, purpose)
+select
+    vectors.tutor_id,
+    vectors.as_of,
+    :feature_version,
+    cast(vectors.features as real[]) as features,
+    :purpose
+from unnest(
+    cast(:tutor_ids as integer[]), cast(:instants as timestamptz[]), cast(:features as text[])
+) as vectors (tutor_id, as_of, features)
+on conflict (tutor_id, as_of, feature_version) do nothing

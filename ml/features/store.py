@@ -1,0 +1,59 @@
+"""Feature vectors kept: each served one as evidence, each training one so that no night computes it again."""
+
+from datetime import datetime
+from enum import StrEnum
+
+import numpy as np
+import orjson
+from numpy.typing import NDArray
+from sqlalchemy import Connection
+
+from ml.features.build import SQL, FeatureMatrix, Spine, feature_version
+from ml.features.catalogue import NAMES
+from tutormax import queries
+
+
+class Purpose(StrEnum):
+    """Why a vector is kept."""
+
+    SERVING = "serving"
+    TRAINING = "training"
+
+
+def store(connection: Connection, matrix: FeatureMatrix, purpose: Purpose) -> int:
+    """Keep the vectors of a matrix; return how many were not kept already. The first one kept stays."""
+    result = connection.execute(
+        queries.load("store_snapshots", SQL),
+        _keys(matrix.spine) | {"features": [_literal(row) for row in matrix.values], "purpose": purpose.value},
+    )
+    return result.rowcount
+
+
+def stored(connection: Connection, spine: Spine) -> tuple[NDArray[np.intp], NDArray[np.float32]]:
+    """Return the rows of a spine whose training vectors are kept in today's version, and these vectors."""
+    # What was known at a past instant never changes, so neither does the vector; see `forget` for the exception.
+    rows = connection.execute(queries.load("stored_snapshots", SQL), _keys(spine)).all()
+    found = np.array([position - 1 for position, _ in rows], dtype=np.intp)
+    return found, np.array([features for _, features in rows], dtype=np.float32).reshape(-1, len(NAMES))
+
+
+def forget(connection: Connection, organization_id: int, since: datetime) -> int:
+    """Drop an organization's training vectors from an instant on, because facts known by then came in afterwards.
+
+    History imported as known when it happened changes what was known in the past: whoever imports it calls this.
+    """
+    facts = {"organization_id": organization_id, "since": since}
+    return connection.execute(queries.load("forget_snapshots", SQL), facts).rowcount
+
+
+def _keys(spine: Spine) -> dict[str, object]:
+    return {
+        "tutor_ids": spine.tutor_ids.tolist(),
+        "instants": spine.instants(),
+        "feature_version": feature_version(),
+    }
+
+
+def _literal(row: NDArray[np.float32]) -> str:
+    # The shortest digits that name each float exactly, and null for NaN: what PostgreSQL reads as an array.
+    return "{" + orjson.dumps(np.ascontiguousarray(row), option=orjson.OPT_SERIALIZE_NUMPY)[1:-1].decode() + "}"

@@ -1,0 +1,59 @@
+"""Columns arrive in PostgreSQL as they were, nulls and all."""
+
+from datetime import UTC, datetime
+
+import numpy as np
+from sqlalchemy import Connection, text
+
+from tutormax.generation import copying, instants
+from tutormax.generation.identifiers import DIGITS, Kind, external_digits, external_ids
+
+
+def test_every_type_arrives_with_its_nulls(connection: Connection) -> None:
+    connection.execute(
+        text(
+            "create temp table arrived (a smallint, b integer, c bigint, d real, e double precision, f boolean,"
+            " g timestamptz, h text, i text) on commit drop"
+        )
+    )
+    instant = datetime(2026, 6, 15, 12, 0, 0, 123456, tzinfo=UTC)
+
+    count = copying.copy(
+        connection,
+        "arrived",
+        {
+            "a": copying.int2(np.array([-3, 4, 5])),
+            "b": copying.int4(np.array([1 << 30, 0, -1])),
+            "c": copying.int8(np.array([1 << 60, 0, -1])),
+            "d": copying.float4(np.array([0.5, np.nan, -2.25])),
+            "e": copying.float8(np.array([np.nan, 0.1, 1e300])),
+            "f": copying.boolean(np.array([1, 0, -1])),
+            "g": copying.timestamptz(np.array([instants.of(instant), instants.NEVER, 0])),
+            "h": copying.one_of(("a", "twelve", "né"), np.array([1, 0, 2])),
+            "i": copying.digits(np.frombuffer(b"onetwosix", np.uint8).reshape(3, 3)),
+        },
+    )
+
+    assert count == 3
+    rows = connection.execute(text("select * from arrived order by i")).all()
+    assert [tuple(row) for row in rows] == [
+        (-3, 1 << 30, 1 << 60, 0.5, None, True, instant, "twelve", "one"),
+        (5, -1, -1, -2.25, 1e300, None, datetime(1970, 1, 1, tzinfo=UTC), "né", "six"),
+        (4, 0, 0, None, 0.1, False, None, "a", "two"),
+    ]
+
+
+def test_nothing_is_copied_for_no_rows(connection: Connection) -> None:
+    assert copying.copy(connection, "no_such_table", {"a": copying.int4(np.zeros(0, np.int64))}) == 0
+
+
+def test_names_are_distinct_and_depend_on_seed_and_kind() -> None:
+    serials = np.arange(5000)
+
+    names = external_ids(7, Kind.SESSION, serials)
+
+    assert len(set(names)) == 5000
+    assert {len(name) for name in names} == {DIGITS}
+    assert not set(names) & set(external_ids(7, Kind.FEEDBACK, serials))
+    assert not set(names) & set(external_ids(8, Kind.SESSION, serials))
+    assert external_digits(7, Kind.SESSION, serials[:1]).tobytes().decode() == names[0]

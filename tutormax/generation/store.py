@@ -1,0 +1,243 @@
+"""Appending a marketplace's rows to its organization, by COPY."""
+
+from dataclasses import dataclass, fields
+from typing import Any, Self
+
+import numpy as np
+from sqlalchemy import ARRAY, Column, ColumnElement, Connection, Text, any_, cast, insert, select, text
+
+from tutormax import tables
+from tutormax.generation import copying, identifiers, instants, truth
+from tutormax.generation.identifiers import Kind
+from tutormax.generation.marketplace import Told, joined_at
+from tutormax.generation.names import names
+from tutormax.generation.process import BASELINES, Integers
+from tutormax.generation.rows import (
+    EVENT_TYPES,
+    SUBJECT_NAMES,
+    Events,
+    Feedback,
+    Sessions,
+    Status,
+    Students,
+    taught_subjects,
+)
+from tutormax.generation.tutors import Tutors
+
+STATUS_NAMES = tuple(status.name.lower() for status in Status)
+
+
+@dataclass(frozen=True, slots=True)
+class Written:
+    """How many rows were written."""
+
+    tutors: int = 0
+    students: int = 0
+    sessions: int = 0
+    feedback: int = 0
+    events: int = 0
+
+    def __add__(self, other: Self) -> Self:
+        return type(self)(
+            **{field.name: getattr(self, field.name) + getattr(other, field.name) for field in fields(self)}
+        )
+
+
+class Ids:
+    """Which id the row of a serial number got."""
+
+    def __init__(self) -> None:
+        self._ids = np.zeros(0, np.int64)
+
+    def __getitem__(self, serials: Integers) -> Integers:
+        return self._ids[serials]
+
+    def put(self, serials: Integers, ids: Integers) -> None:
+        """Remember the ids of serial numbers."""
+        needed = int(serials.max(initial=-1)) + 1
+        if needed > len(self._ids):
+            # Zeros that nobody touches take no memory, however high the numbers have become.
+            longer = np.zeros(max(needed, 2 * len(self._ids)), np.int64)
+            longer[: len(self._ids)] = self._ids
+            self._ids = longer
+        self._ids[serials] = ids
+
+
+class Store:
+    """One organization's rows, appended in order: whoever is named was added before."""
+
+    def __init__(self, connection: Connection, organization_id: int, seed: int) -> None:
+        self.connection = connection
+        self.organization_id = organization_id
+        self.seed = seed
+        self._tutors, self._students, self._sessions = Ids(), Ids(), Ids()
+
+    def add(self, told: Told, *, until: int) -> Written:
+        """Append what of these rows was known by an instant; a session whose outcome was not stands as booked."""
+        decided = told.decided.known <= until
+        waiting = told.decided.take(~decided & (told.decided.booking_known <= until)).as_booked()
+        return Written(
+            tutors=self.add_tutors(told.tutors.take(joined_at(told.tutors) <= until)),
+            students=self.add_students(told.students.take(told.students.known <= until)),
+            sessions=self.add_sessions(Sessions.concatenated([told.decided.take(decided), waiting])),
+            feedback=self.add_feedback(told.feedback.take(told.feedback.known <= until)),
+            events=self.add_events(told.events.take(told.events.known <= until)),
+        )
+
+    def add_tutors(self, joining: Tutors) -> int:
+        """Append tutors, and remember what they are like."""
+        ids = self._new_ids("tutors_tutor_id_seq", len(joining))
+        self._tutors.put(joining.ordinal, ids)
+        rows = zip(
+            ids.tolist(),
+            identifiers.external_ids(self.seed, Kind.TUTOR, joining.ordinal),
+            names(joining.ordinal),
+            map(taught_subjects, joining.subject.tolist(), joining.variant.tolist()),
+            BASELINES[joining.baseline].tolist(),
+            map(instants.as_datetime, joined_at(joining).tolist()),
+            strict=True,
+        )
+        facts = [
+            {
+                "tutor_id": tutor_id,
+                "organization_id": self.organization_id,
+                "external_id": external_id,
+                "name": name,
+                "subjects": list(subjects),
+                "baseline_sessions_per_week": baseline,
+                "joined_at": joined,
+                "ingested_at": joined,
+            }
+            for tutor_id, external_id, name, subjects, baseline, joined in rows
+        ]
+        if facts:
+            self.connection.execute(insert(tables.tutors), facts)
+        truth.add_tutors(self.connection, self.organization_id, joining, ids)
+        return len(facts)
+
+    def add_students(self, new: Students) -> int:
+        """Append students."""
+        ids = self._new_ids("students_student_id_seq", len(new))
+        self._students.put(new.student, ids)
+        return copying.copy(
+            self.connection,
+            "students",
+            {
+                "student_id": copying.int4(ids),
+                "organization_id": self._organization(len(new)),
+                "external_id": self._names(Kind.STUDENT, new.student),
+                "ingested_at": copying.timestamptz(new.known),
+            },
+        )
+
+    def add_sessions(self, sessions: Sessions) -> int:
+        """Append sessions, decided or only booked."""
+        ids = self._new_ids("sessions_session_id_seq", len(sessions))
+        self._sessions.put(sessions.session, ids)
+        known = np.where(sessions.status == Status.SCHEDULED, sessions.booking_known, sessions.known)
+        return copying.copy(
+            self.connection,
+            "sessions",
+            {
+                "session_id": copying.int8(ids),
+                "organization_id": self._organization(len(sessions)),
+                "external_id": self._names(Kind.SESSION, sessions.session),
+                "tutor_id": copying.int4(self._tutors[sessions.tutor]),
+                "student_id": copying.int4(self._students[sessions.student]),
+                "session_number": copying.int4(sessions.number),
+                "subject": copying.one_of(SUBJECT_NAMES, sessions.subject),
+                "scheduled_start": copying.timestamptz(sessions.start),
+                "duration_minutes": copying.int2(sessions.minutes),
+                "booked_at": copying.timestamptz(sessions.booked),
+                "cancelled_at": copying.timestamptz(sessions.cancelled),
+                "status": copying.one_of(STATUS_NAMES, sessions.status),
+                "actual_start": copying.timestamptz(sessions.actual_start),
+                "ended_at": copying.timestamptz(sessions.ended),
+                "outcome_known_at": copying.timestamptz(sessions.known),
+                "late_start_minutes": copying.float4(sessions.late_minutes),
+                "engagement_score": copying.float4(sessions.engagement),
+                "objectives_met": copying.boolean(sessions.objectives),
+                "technical_issues": copying.boolean(sessions.technical),
+                "tutor_replaced": copying.boolean(sessions.replaced),
+                "ingested_at": copying.timestamptz(known),
+            },
+        )
+
+    def add_feedback(self, feedback: Feedback) -> int:
+        """Append what students said."""
+        return copying.copy(
+            self.connection,
+            "student_feedback",
+            {
+                "organization_id": self._organization(len(feedback)),
+                "external_id": self._names(Kind.FEEDBACK, feedback.session),
+                "session_id": copying.int8(self._sessions[feedback.session]),
+                "session_start": copying.timestamptz(feedback.session_start),
+                "tutor_id": copying.int4(self._tutors[feedback.tutor]),
+                "student_id": copying.int4(self._students[feedback.student]),
+                "rating": copying.int2(feedback.rating),
+                "is_first_session": copying.boolean(feedback.first),
+                "submitted_at": copying.timestamptz(feedback.submitted),
+                "ingested_at": copying.timestamptz(feedback.known),
+            },
+        )
+
+    def add_events(self, events: Events) -> int:
+        """Append what tutors did."""
+        return copying.copy(
+            self.connection,
+            "tutor_events",
+            {
+                "organization_id": self._organization(len(events)),
+                "external_id": self._names(Kind.EVENT, events.event),
+                "tutor_id": copying.int4(self._tutors[events.tutor]),
+                "event_type": copying.one_of(EVENT_TYPES, events.kind),
+                "event_time": copying.timestamptz(events.happened),
+                "value": copying.float8(events.value),
+                "by_tutor": copying.boolean(events.by_tutor),
+                "ingested_at": copying.timestamptz(events.known),
+            },
+        )
+
+    def recall_people(self, told: Told) -> None:
+        """Look up the ids of the tutors and students whom rows name, whenever they were added."""
+        ordinals = [told.booked.tutor, told.decided.tutor, told.feedback.tutor, told.events.tutor]
+        self._recall(self._tutors, tables.tutors.c.tutor_id, Kind.TUTOR, np.concatenate(ordinals))
+        students = np.concatenate([told.booked.student, told.feedback.student])
+        self._recall(self._students, tables.students.c.student_id, Kind.STUDENT, students)
+
+    def recall_sessions(self, feedback: Feedback) -> None:
+        """Look up the ids of the sessions that feedback is about, whenever they were added."""
+        starts = [instants.as_datetime(at) for at in np.unique(feedback.session_start).tolist()]
+        when = tables.sessions.c.scheduled_start.in_(starts)
+        self._recall(self._sessions, tables.sessions.c.session_id, Kind.SESSION, feedback.session, when)
+
+    def tutor_ids(self, ordinals: Integers) -> list[int]:
+        """Return the ids of tutors that were added or recalled."""
+        return [int(tutor_id) for tutor_id in self._tutors[ordinals]]
+
+    def _recall(self, ids: Ids, column: Column[Any], kind: Kind, serials: Integers, *also: ColumnElement[bool]) -> None:
+        wanted = np.unique(serials)
+        names = identifiers.external_ids(self.seed, kind, wanted)
+        table = column.table
+        statement = select(table.c.external_id, column).where(
+            table.c.organization_id == self.organization_id,
+            table.c.external_id == any_(cast(names, ARRAY(Text))),
+            *also,
+        )
+        found = {row[0]: row[1] for row in self.connection.execute(statement)} if names else {}
+        ids.put(wanted, np.array([found[name] for name in names], np.int64))
+
+    def _new_ids(self, sequence: str, count: int) -> Integers:
+        statement = text("select array_agg(nextval(cast(:sequence as regclass))) from generate_series(1, :count)")
+        if not count:
+            return np.zeros(0, np.int64)
+        return np.array(
+            self.connection.execute(statement, {"sequence": sequence, "count": count}).scalar_one(), np.int64
+        )
+
+    def _organization(self, count: int) -> copying.Field:
+        return copying.int4(np.full(count, self.organization_id))
+
+    def _names(self, kind: Kind, serials: Integers) -> copying.Field:
+        return copying.digits(identifiers.external_digits(self.seed, kind, serials))

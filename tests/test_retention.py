@@ -1,0 +1,156 @@
+"""What is too old goes, and nothing else does."""
+
+from datetime import UTC, datetime, timedelta
+
+import pytest
+from sqlalchemy import Connection, text
+
+from tests.factories import add_event, add_feedback, add_session, add_tutor
+from tutormax import partitions
+from tutormax.retention import CleanupSummary, cleanup
+
+NOW = datetime(2026, 6, 15, 3, 0, tzinfo=UTC)
+
+
+def cleaned(connection: Connection, *, retention_days: int = 200, timezone: str = "UTC") -> CleanupSummary:
+    return cleanup(connection, now=NOW, retention_days=retention_days, timezone=timezone)
+
+
+def column(connection: Connection, statement: str) -> list[object]:
+    return list(connection.execute(text(statement)).scalars())
+
+
+def add_judgement(connection: Connection, tutor: int, window_end: datetime) -> None:
+    statement = """
+        insert into tutor_performance_metrics (
+            tutor_id, window_days, window_end, sessions_scheduled, sessions_completed, no_show_count, green_flags,
+            red_flags
+        ) values (:tutor, 7, :window_end, 0, 0, 0, 0, 0)
+    """
+    connection.execute(text(statement), {"tutor": tutor, "window_end": window_end})
+
+
+def add_features(connection: Connection, tutor: int, as_of: datetime, purpose: str) -> None:
+    statement = """
+        insert into feature_snapshots (tutor_id, as_of, feature_version, features, purpose)
+        values (:tutor, :as_of, 'one', array_fill(0::real, array[58]), :purpose)
+    """
+    connection.execute(text(statement), {"tutor": tutor, "as_of": as_of, "purpose": purpose})
+
+
+def add_job(connection: Connection, state: str, finished_at: datetime | None) -> None:
+    statement = """
+        insert into jobs (actor, queue, state, finished_at, requested_by)
+        values ('an actor', 'default', :state, :finished_at, 'a test')
+    """
+    connection.execute(text(statement), {"state": state, "finished_at": finished_at})
+
+
+def add_slot(connection: Connection, name: str, slot: datetime) -> None:
+    connection.execute(
+        text("insert into schedules values (:name, :slot) on conflict do nothing"), {"name": name, "slot": slot}
+    )
+    statement = "insert into schedule_slots (name, slot, job_id) values (:name, :slot, gen_random_uuid())"
+    connection.execute(text(statement), {"name": name, "slot": slot})
+
+
+def test_months_wholly_older_than_the_retention_are_dropped(connection: Connection) -> None:
+    partitions.ensure(connection, NOW - timedelta(days=400), NOW)
+    tutor = add_tutor(connection)
+    for days in (10, 199, 260):
+        at = NOW - timedelta(days=days)
+        add_feedback(connection, add_session(connection, tutor, scheduled_start=at))
+        add_event(connection, tutor, "login", event_time=at)
+
+    summary = cleaned(connection, retention_days=200)
+
+    oldest = NOW - timedelta(days=200)
+    assert {"sessions_2025_09", "student_feedback_2025_09", "tutor_events_2025_09"} <= set(summary.partitions_dropped)
+    for name in ("sessions", "student_feedback", "tutor_events"):
+        assert f"{name}_2025_11" in partitions.existing(connection)
+        assert f"{name}_2025_10" not in partitions.existing(connection)
+    left = column(connection, "select scheduled_start from sessions order by 1")
+    assert [at for at in left if isinstance(at, datetime) and at < oldest] == []
+    assert len(left) == 2
+    assert len(column(connection, "select 1 from tutor_events")) == 2
+
+
+def test_the_months_to_come_have_their_partitions(connection: Connection) -> None:
+    later = datetime(2031, 1, 20, tzinfo=UTC)
+
+    summary = cleanup(connection, now=later, retention_days=2000)
+
+    assert summary.partitions_made == 3 * 4
+    assert {f"sessions_2031_0{month}" for month in (1, 2, 3, 4)} <= partitions.existing(connection)
+
+
+def test_of_old_quarter_hours_the_one_at_midnight_stays(connection: Connection) -> None:
+    tutor = add_tutor(connection)
+    midnight = datetime(2026, 6, 12, tzinfo=UTC)
+    kept = [midnight, datetime(2026, 6, 13, 3, 15, tzinfo=UTC), NOW - timedelta(days=199, hours=3)]
+    gone = [midnight + timedelta(minutes=15), midnight - timedelta(hours=4), midnight - timedelta(days=200)]
+    for window_end in kept + gone:
+        add_judgement(connection, tutor, window_end)
+
+    summary = cleaned(connection)
+
+    assert summary.performance_metrics == 3
+    assert column(connection, "select window_end from tutor_performance_metrics order by 1") == sorted(kept)
+
+
+@pytest.mark.parametrize(("timezone", "hour"), [("UTC", 0), ("America/New_York", 4)])
+def test_old_served_features_go_but_for_those_of_the_nightly_run(
+    connection: Connection, timezone: str, hour: int
+) -> None:
+    tutor = add_tutor(connection)
+    nightly = datetime(2026, 5, 20, hour, tzinfo=UTC)
+    add_features(connection, tutor, nightly, "serving")
+    add_features(connection, tutor, nightly + timedelta(minutes=15), "serving")
+    add_features(connection, tutor, nightly + timedelta(minutes=30), "training")
+    add_features(connection, tutor, NOW - timedelta(days=13), "serving")
+
+    summary = cleaned(connection, timezone=timezone)
+
+    assert summary.feature_snapshots == 1
+    left = column(connection, "select as_of from feature_snapshots order by 1")
+    assert left == [nightly, nightly + timedelta(minutes=30), NOW - timedelta(days=13)]
+
+
+def test_jobs_that_ended_long_ago_go_and_dead_ones_stay(connection: Connection) -> None:
+    long_ago, lately = NOW - timedelta(days=31), NOW - timedelta(days=29)
+    for state, finished_at in (
+        ("done", long_ago),
+        ("cancelled", long_ago),
+        ("done", lately),
+        ("dead", long_ago),
+        ("pending", None),
+    ):
+        add_job(connection, state, finished_at)
+
+    summary = cleaned(connection)
+
+    assert summary.jobs == 2
+    assert sorted(map(str, column(connection, "select state from jobs"))) == ["dead", "done", "pending"]
+
+
+def test_a_schedule_always_knows_its_newest_slot(connection: Connection) -> None:
+    for days in (90, 60, 50):
+        add_slot(connection, "rare", NOW - timedelta(days=days))
+    for days in (40, 20, 1):
+        add_slot(connection, "often", NOW - timedelta(days=days))
+
+    summary = cleaned(connection)
+
+    assert summary.schedule_slots == 3
+    left = column(connection, "select slot from schedule_slots order by 1")
+    assert left == [NOW - timedelta(days=days) for days in (50, 20, 1)]
+
+
+def test_a_second_cleanup_finds_nothing(connection: Connection) -> None:
+    tutor = add_tutor(connection)
+    add_judgement(connection, tutor, NOW - timedelta(days=5))
+    cleaned(connection)
+
+    again = cleaned(connection)
+
+    assert again == CleanupSummary((), 0, 0, 0, 0, 0)

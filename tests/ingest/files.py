@@ -82,6 +82,13 @@ FORMATS: dict[str, Callable[[Sequence[Row]], bytes]] = {
 }
 
 
+def write(directory: Path, name: str, content: bytes | Sequence[Row]) -> Path:
+    """Write a file, of given bytes or of rows in the format that its name says."""
+    path = directory / name
+    path.write_bytes(content if isinstance(content, bytes) else FORMATS[name.partition(".")[2]](content))
+    return path
+
+
 class Desk:
     """A customer's desk: files are written into a directory and taken in, inside the test's transaction."""
 
@@ -91,9 +98,7 @@ class Desk:
 
     def write(self, name: str, content: bytes | Sequence[Row]) -> Path:
         """Write a file, of given bytes or of rows in the format that its name says."""
-        path = self.directory / name
-        path.write_bytes(content if isinstance(content, bytes) else FORMATS[name.partition(".")[2]](content))
-        return path
+        return write(self.directory, name, content)
 
     def take_in(
         self,

@@ -2,6 +2,7 @@
 
 import csv
 import io
+from itertools import islice
 
 from hypothesis import given
 from hypothesis import strategies as st
@@ -66,7 +67,7 @@ def test_a_record_that_may_go_on_waits_for_the_next_block() -> None:
 def test_a_quote_open_for_too_long_is_given_up() -> None:
     block = b'1,"a\n' + b"2,b\n" * (LONGEST_RECORD // 4)
 
-    first, second, *_ = walk(block, COMMA, final=False)
+    first, second = islice(walk(block, COMMA, final=False), 2)
 
     assert scan(block, COMMA) is None
     assert first.reason is not None

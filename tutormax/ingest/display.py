@@ -3,7 +3,6 @@
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 
-from rich import box
 from rich.console import Console
 from rich.markup import escape
 from rich.progress import BarColumn, Progress, TaskID, TaskProgressColumn, TextColumn, TimeElapsedColumn
@@ -49,7 +48,8 @@ def show(console: Console, reports: Sequence[FileReport]) -> None:
 
 
 def _files(reports: Sequence[FileReport]) -> Table:
-    table = Table(box=box.SIMPLE_HEAD, pad_edge=False)
+    # Narrow, so that a terminal of 80 columns shows every count.
+    table = Table(box=None, padding=(0, 1, 0, 0), header_style="bold")
     table.add_column("file", overflow="fold")
     table.add_column("kind", no_wrap=True)
     for name in ("read", "inserted", "updated", "unchanged", "refused", "seconds"):

@@ -27,8 +27,8 @@ def check(connection: Connection, name: str) -> None:
 
 def hold(connection: Connection, name: str) -> int:
     """Return the organization's id, new if need be; nobody else takes data in for it until the transaction ends."""
-    for parameter, value in LIMITS.items():
-        connection.execute(text("select set_config(:name, :value, true)"), {"name": parameter, "value": value})
+    limits = ", ".join(f"set_config('{parameter}', '{value}', true)" for parameter, value in LIMITS.items())
+    connection.execute(text(f"select {limits}"))
     connection.execute(
         text("select pg_advisory_xact_lock(hashtext('tutormax ingest'), hashtext(:name))"), {"name": name}
     )

@@ -72,7 +72,7 @@ def write(connection: Connection, kind: Kind, organization: int, now: datetime, 
         reschedules = _execute(connection, "derive_reschedules", **told)[0]
         tutors |= {*row.former_tutors, *reschedules.rescored}
         derived = reschedules.inserted
-    rescoring.request(connection, tutors, "ingest")
+    rescoring.request(connection, tutors, f"ingest of {kind}")
     if row.inserted + row.updated >= MANY_ROWS:
         # Whoever reads next, the next ingest first, would plan with what autovacuum knew before.
         connection.execute(text(f"analyze {TABLES[kind]}"))

@@ -24,7 +24,8 @@ from tutormax.populations import Population
 Groups = NDArray[np.int64]
 Progress = Callable[[int, int], None]
 
-# Of the first month on record the windows would be mostly empty, for want of rows and not of work.
+# Before, most windows would be empty for want of records, not of work. Waiting until the longest are whole costs a
+# young marketplace most of its rows and gained nothing: on 200 days of the synthetic one, 30-day AUC .8875 for .8885.
 RECORD_DAYS = 30
 
 # As many statements at once as the reference machine has cores.
@@ -74,7 +75,10 @@ def training_dataset(
     values = np.full((len(taken.spine), len(NAMES)), np.nan, dtype=np.float32)
     there = np.zeros(len(taken.spine), dtype=np.bool_)
     values[found], there[found] = vectors, True
-    for rows, matrix in _computed(source, taken.spine, np.flatnonzero(~there), progress):
+    missing = np.flatnonzero(~there)
+    # Tutor by tutor: the windows of neighbouring instants lie on the same pages.
+    by_tutor = missing[np.argsort(taken.spine.tutor_ids[missing], kind="stable")]
+    for rows, matrix in _computed(source, taken.spine, by_tutor, progress):
         values[rows], there[rows] = matrix.values, True
     spine, churn_at = taken.spine.rows(there), taken.churn_at[there]
     return Dataset(

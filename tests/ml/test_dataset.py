@@ -177,7 +177,7 @@ def test_a_tutor_erased_meanwhile_is_left_out(
     connection: Connection, organization: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("ml.dataset.CHUNK", 10)
-    staying, erased = (add_working_tutor(connection, organization) for _ in range(2))
+    erased, staying = (add_working_tutor(connection, organization) for _ in range(2))
 
     def erase(done: int, of: int) -> None:
         connection.execute(tutors.delete().where(tutors.c.tutor_id == erased))

@@ -283,10 +283,11 @@ def test_an_empty_spine_has_no_rows(connection: Connection) -> None:
     assert matrix.values.dtype == np.float32
 
 
-def test_building_leaves_the_sessions_plan_mode_as_it_was(connection: Connection) -> None:
+def test_building_leaves_the_sessions_planning_as_it_was(connection: Connection) -> None:
     build(connection, Spine.at([], NOW))
 
     assert connection.exec_driver_sql("show plan_cache_mode").scalar_one() == "force_custom_plan"
+    assert connection.exec_driver_sql("show enable_seqscan").scalar_one() == "on"
 
 
 def test_the_version_names_the_statement() -> None:

@@ -71,7 +71,7 @@ def test_chunks_change_nothing(
         "extra_float_digits = 3",
         "search_path = 'elsewhere', 'public'",
         "enable_indexscan = off",
-        "enable_bitmapscan = off; set local enable_indexscan = off; set local enable_nestloop = off",
+        "enable_bitmapscan = off; set local enable_indexscan = off; set local enable_indexonlyscan = off",
         "enable_partition_pruning = off",
         "work_mem = '64kB'",
     ],
@@ -82,6 +82,7 @@ def test_the_sessions_settings_change_nothing(marketplace: Marketplace, training
     with marketplace.connection.begin_nested() as savepoint:
         elsewhere(marketplace.connection)
         marketplace.connection.exec_driver_sql(f"set local {setting}")
+        marketplace.connection.exec_driver_sql("discard plans")
         found = build(marketplace.connection, some)
         savepoint.rollback()
 

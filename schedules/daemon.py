@@ -13,10 +13,14 @@ from apscheduler.schedulers.background import BackgroundScheduler
 from apscheduler.triggers.base import BaseTrigger
 
 from schedules.tick import Entry, Result, tick
-from tutormax import db, log, metrics, schema
+from tutormax import db, jobs, log, metrics, metrics_server, schema, tracing
 from tutormax.broker import Queue
+from tutormax.catalogue import Process, registry
 from tutormax.jobs import relay
-from tutormax.metrics_server import serve_metrics
+from tutormax.jobs.ring import Reason
+from tutormax.metrics_server import Page
+from tutormax.probes import Stores
+from tutormax.registration import Registration
 from tutormax.settings import Settings
 
 _log = log.get(__name__)
@@ -25,6 +29,8 @@ TICK_INTERVAL = timedelta(seconds=1)
 HANGING_SECONDS = 10.0
 # A task that hangs on a server that went silent is left behind: whatever it was doing is a transaction.
 STOP_SECONDS = 2.0
+# A loop that has not gone round for this long hangs.
+STALLED_SECONDS = 30.0
 
 
 class Beat(BaseTrigger):  # type: ignore[misc]  # APScheduler is untyped
@@ -88,6 +94,7 @@ class Daemon:
         self._entries = entries
         self._limits = limits
         self._ready = False
+        self._beat_at = time.monotonic()
         self._tasks = (Steadily("tick", self._tick), Steadily("relay", self._relay))
         self._scheduler = BackgroundScheduler(
             timezone=UTC, job_defaults={"misfire_grace_time": None, "coalesce": True, "max_instances": 1}
@@ -95,9 +102,7 @@ class Daemon:
 
     def run(self, stop: Event) -> bool:
         """Work until told to stop; return whether both tasks had ended by then."""
-        for entry in self._entries:
-            for result in Result:
-                metrics.SCHEDULE_EMISSIONS.labels(entry.name, result)
+        self._begin()
         relay_interval = timedelta(seconds=self._limits.relay_interval_seconds)
         for task, interval in zip(self._tasks, (TICK_INTERVAL, relay_interval), strict=True):
             self._scheduler.add_job(task, Beat(interval), id=task.name)
@@ -110,6 +115,20 @@ class Daemon:
         closing.start()
         closing.join(STOP_SECONDS)
         return not closing.is_alive()
+
+    def live(self) -> tuple[bool, object]:
+        """Tell whether the loop goes round; no server that is away makes it look dead."""
+        silence = time.monotonic() - self._beat_at
+        return silence < STALLED_SECONDS, {"silent_seconds": round(silence, 1)}
+
+    def _begin(self) -> None:
+        """Let every series begin at zero."""
+        for entry in self._entries:
+            for result in Result:
+                metrics.SCHEDULE_EMISSIONS.labels(entry.name, result)
+        for actor in jobs.declared().values():
+            for reason in Reason:
+                metrics.MESSAGES_ENQUEUED.labels(actor.queue_name, actor.actor_name, reason)
 
     def _look_after(self, now: datetime) -> None:
         for task in self._tasks:
@@ -124,6 +143,7 @@ class Daemon:
         finally:
             # Here and not in the scrape: it proves that the loop goes round.
             metrics.SCHEDULER_HEARTBEAT.set_to_current_time()
+            self._beat_at = time.monotonic()
 
     def _relay(self) -> None:
         if not self._ready:
@@ -158,10 +178,31 @@ def serve(entries: Sequence[Entry], limits: Settings) -> None:
     stop = Event()
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, lambda *_: stop.set())
-    port = serve_metrics(limits.metrics_host, limits.metrics_ports)
-    _log.info("scheduler started", schedules=len(entries), zone=limits.schedule_timezone, metrics_port=port)
-    ended = Daemon(entries, limits).run(stop)
+    tracing.configure(limits.tracing_endpoint, limits.service or "tutormax-scheduler")
+    daemon = Daemon(entries, limits)
+    registration = Registration(
+        Process.SCHEDULER,
+        limits.service or Process.SCHEDULER.value,
+        lambda: metrics_server.serve(
+            limits.metrics_host, limits.metrics_ports, registry(Process.SCHEDULER), _pages(daemon)
+        ),
+    )
+    registration.start()
+    _log.info("scheduler started", schedules=len(entries), zone=limits.schedule_timezone)
+    ended = daemon.run(stop)
+    registration.stop()
     _log.info("scheduler stopped")
     if not ended:
         # The interpreter would wait for the task that hangs.
         os._exit(0)
+
+
+def _pages(daemon: Daemon) -> dict[str, Page]:
+    stores = Stores()
+
+    def ready(_: str) -> tuple[bool, object]:
+        goes_round, facts = daemon.live()
+        answers, said = stores.ready()
+        return goes_round and answers, {"loop": facts, **said}
+
+    return {"/livez": lambda _: daemon.live(), "/readyz": ready}

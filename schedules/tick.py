@@ -7,15 +7,19 @@ from enum import StrEnum
 from typing import Any
 from uuid import UUID
 
+from sqlalchemy import Connection
+
 from schedules.slots import Recurrence
 from tutormax import db, emissions, jobs, log, metrics
-from tutormax.emissions import Begin
+from tutormax.emissions import Begin, Promise
 from tutormax.jobs import JobActor, Request
 
 _log = log.get(__name__)
 
 # Later than this, a slot that is not caught up is over: the daemon was away when it came.
 PUNCTUAL = timedelta(seconds=10)
+# How late a job may start, unless the timetable says otherwise, and still be in time.
+GRACE = timedelta(minutes=5)
 
 
 class CatchUp(StrEnum):
@@ -40,6 +44,7 @@ class Entry:
     when: Recurrence
     actor: JobActor[..., Any]
     catch_up: CatchUp
+    grace: timedelta = GRACE
 
     def wants(self, slot: datetime, now: datetime) -> bool:
         """Tell whether a slot, the newest one, is still to be sent."""
@@ -53,6 +58,11 @@ class Entry:
             expires_at=self.when.next(slot),
             requested_by=f"schedule:{self.name}",
         )
+
+    def promise(self, now: datetime, settled_at: datetime) -> Promise:
+        """Return what is held out now: a success for the first slot after the last one, started late and run long."""
+        longest = self.grace + timedelta(seconds=self.actor.time_limit_seconds)
+        return Promise(self.name, self.actor.actor_name, self.when.next(now), self.when.next(settled_at) + longest)
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,9 +82,15 @@ def tick(entries: Sequence[Entry], now: datetime, begin: Begin = db.transaction)
     newest = {entry.name: entry.when.previous(now) for entry in entries}
     with begin() as connection:
         unsent = emissions.unsent(connection, newest, now)
+        _promise(connection, entries, now)
     due = (entry for entry in entries if entry.name in unsent and entry.wants(newest[entry.name], now))
     sent = (_send(entry, newest[entry.name], now, begin) for entry in due)
     return [emission for emission in sent if emission is not None]
+
+
+def _promise(connection: Connection, entries: Sequence[Entry], now: datetime) -> None:
+    settled = emissions.settled(connection, {entry.name: entry.actor.actor_name for entry in entries})
+    emissions.promise(connection, [entry.promise(now, settled[entry.name]) for entry in entries])
 
 
 def _send(entry: Entry, slot: datetime, now: datetime, begin: Begin) -> Emission | None:

@@ -25,7 +25,7 @@ from redis.retry import Retry
 from tutormax import log, metrics, servers
 from tutormax.errors import PermanentError
 from tutormax.jobs import ring
-from tutormax.jobs.ring import Doorbell
+from tutormax.jobs.ring import Doorbell, Reason
 
 _log = log.get(__name__)
 
@@ -66,6 +66,8 @@ class DoorbellBroker(dramatiq.Broker):
     def __init__(self, url: str | None = None, *, middleware: Sequence[dramatiq.Middleware] = ()) -> None:
         super().__init__(middleware=list(middleware))
         self._url = url
+        # When each queue's consumer last went round its loop, by a clock that nobody sets.
+        self.polled_at: dict[str, float] = {}
 
     @cached_property
     def client(self) -> redis.Redis:
@@ -104,7 +106,7 @@ class DoorbellBroker(dramatiq.Broker):
             push(_list(doorbell.queue), _encode(doorbell))
         pipeline.execute()
         for doorbell in doorbells:
-            metrics.MESSAGES_ENQUEUED.labels(doorbell.queue, doorbell.actor, "ring").inc()
+            metrics.MESSAGES_ENQUEUED.labels(doorbell.queue, doorbell.actor, doorbell.reason).inc()
 
     def waiting(self, queue: str) -> int:
         """Return how many doorbells a queue holds."""
@@ -146,12 +148,13 @@ class DoorbellConsumer(Consumer):
 
     def __next__(self) -> MessageProxy | None:
         """Return the next doorbell; None after a second without one, or while every thread is busy."""
+        # Before anything may hang or fail: without Redis the loop still goes round.
+        self._broker.polled_at[self._queue] = time.monotonic()
         with self._free:
             if self._held >= self._limit and not self._free.wait_for(self._has_room, timeout=BLOCK_SECONDS):
                 return None
         try:
             answer: Any = self._broker.client.blpop([_list(self._queue)], timeout=BLOCK_SECONDS)
-            metrics.WORKER_LAST_POLL.set(time.time())
             return None if answer is None else self._opened(answer[1])
         except redis.RedisError as error:
             # Whatever Redis does, stalls and refusals included, the consumer is started again.
@@ -204,7 +207,10 @@ class DoorbellConsumer(Consumer):
 
     def requeue(self, messages: Iterable[MessageProxy]) -> None:
         """Push back what no thread has taken, if Redis can be reached; otherwise the relay rings again."""
-        back = [Doorbell(UUID(message.args[0]), message.actor_name, message.queue_name) for message in messages]
+        back = [
+            Doorbell(UUID(message.args[0]), message.actor_name, message.queue_name, reason=Reason.AGAIN)
+            for message in messages
+        ]
         if back:
             ring.ring(back)
 

@@ -13,7 +13,13 @@ from tutormax import servers, settings
 _waiting: WeakKeyDictionary[Connection, list[Callable[[], object]]] = WeakKeyDictionary()
 
 
-def connect(url: str, *, application: str = "tutormax", statement_timeout_seconds: float | None = None) -> Engine:
+def connect(
+    url: str,
+    *,
+    application: str = "tutormax",
+    statement_timeout_seconds: float | None = None,
+    read_only: bool = False,
+) -> Engine:
     """Return an engine of its own on one database: UTC, pinned search path, no statement without an end."""
     limit = statement_timeout_seconds or settings.current().statement_timeout_seconds
     options = " ".join(
@@ -26,6 +32,7 @@ def connect(url: str, *, application: str = "tutormax", statement_timeout_second
             # Ranges of time are guessed badly in generic plans, and one bad plan reads every session of a tutor.
             "plan_cache_mode": "force_custom_plan",
             "jit": "off",
+            "default_transaction_read_only": "on" if read_only else "off",
         }.items()
     )
     return create_engine(
@@ -33,6 +40,8 @@ def connect(url: str, *, application: str = "tutormax", statement_timeout_second
         pool_pre_ping=True,
         pool_size=8,
         max_overflow=24,
+        # Errors are logged, and what was bound may be a person's name.
+        hide_parameters=True,
         connect_args={"options": options, "application_name": application, "connect_timeout": 5},
     )
 

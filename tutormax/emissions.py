@@ -1,7 +1,8 @@
 """The record of the timetable: which schedules there are, which are paused, and one unique row for each slot sent."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import AbstractContextManager
+from dataclasses import dataclass
 from datetime import datetime
 from uuid import UUID
 
@@ -19,6 +20,16 @@ class UnknownScheduleError(PermanentError):
     """No daemon has ever served a schedule of that name."""
 
 
+@dataclass(frozen=True, slots=True)
+class Promise:
+    """What a schedule holds out: when it is due next, and by when its job must have succeeded once more."""
+
+    name: str
+    actor: str
+    next_slot: datetime
+    deadline_at: datetime
+
+
 def unsent(connection: Connection, slots: Mapping[str, datetime], now: datetime) -> set[str]:
     """Return the schedules, each given with its newest slot, whose slot is still to be sent.
 
@@ -34,6 +45,23 @@ def claim(connection: Connection, name: str, slot: datetime, job_id: UUID) -> bo
     """Take a slot for a job that is inserted in the same transaction; False if somebody else has it."""
     row = connection.execute(queries.load("claim_slot"), {"name": name, "slot": slot, "job_id": job_id})
     return row.one_or_none() is not None
+
+
+def settled(connection: Connection, actors: Mapping[str, str]) -> dict[str, datetime]:
+    """Return since when nothing is owed for each schedule, given with its actor: its last success, or its beginning."""
+    bound = {"names": list(actors), "actors": list(actors.values())}
+    return {row.name: row.settled_at for row in connection.execute(queries.load("settled_schedules"), bound)}
+
+
+def promise(connection: Connection, promises: Sequence[Promise]) -> None:
+    """Write what the schedules hold out, where operators and the exporter find it."""
+    bound = {
+        "names": [promise.name for promise in promises],
+        "actors": [promise.actor for promise in promises],
+        "next_slots": [promise.next_slot for promise in promises],
+        "deadlines": [promise.deadline_at for promise in promises],
+    }
+    connection.execute(queries.load("promise_schedules"), bound)
 
 
 def pause(connection: Connection, name: str, *, who: str, now: datetime) -> None:

@@ -1,10 +1,13 @@
-"""Structured logging, set up once: readable at a desk, JSON in production."""
+"""Structured logging, set up once: readable at a desk, JSON in production, without secrets in either."""
 
 import logging
 import sys
 
+import orjson
 import structlog
 from structlog.typing import Processor
+
+from tutormax.redaction import redact
 
 SHARED: tuple[Processor, ...] = (
     structlog.contextvars.merge_contextvars,
@@ -22,16 +25,17 @@ def configure(*, json: bool, level: str = "INFO") -> None:
         wrapper_class=structlog.stdlib.BoundLogger,
         cache_logger_on_first_use=True,
     )
-    closing: list[Processor] = (
-        [structlog.processors.format_exc_info, structlog.processors.JSONRenderer()]
-        if json
-        else [structlog.dev.ConsoleRenderer(colors=sys.stderr.isatty())]
-    )
     handler = logging.StreamHandler(sys.stderr)
     handler.setFormatter(
         structlog.stdlib.ProcessorFormatter(
             foreign_pre_chain=list(SHARED),
-            processors=[structlog.stdlib.ProcessorFormatter.remove_processors_meta, *closing],
+            processors=[
+                structlog.stdlib.ProcessorFormatter.remove_processors_meta,
+                # Text first, so that a traceback is looked through as well.
+                structlog.processors.format_exc_info,
+                redact,
+                _as_json() if json else _as_text(),
+            ],
         )
     )
     root = logging.getLogger()
@@ -45,3 +49,13 @@ def get(name: str) -> structlog.stdlib.BoundLogger:
     """Return the logger of one module."""
     logger: structlog.stdlib.BoundLogger = structlog.stdlib.get_logger(name)
     return logger
+
+
+def _as_json() -> Processor:
+    return structlog.processors.JSONRenderer(
+        serializer=lambda event, **_: orjson.dumps(event, default=str, option=orjson.OPT_NON_STR_KEYS).decode()
+    )
+
+
+def _as_text() -> Processor:
+    return structlog.dev.ConsoleRenderer(colors=sys.stderr.isatty(), exception_formatter=structlog.dev.plain_traceback)

@@ -119,7 +119,13 @@ class Settings(BaseSettings):
 
     # Work, ours.
     generation_enabled: bool = Field(False, description="Whether the timetable generates sessions continuously.")
-    generation_seed: int = Field(7, description="Seed of the synthetic marketplace.")
+    generation_seed: int = Field(7, ge=0, description="Seed of the synthetic marketplace.")
+    generation_organization: str = Field(
+        "synthetic marketplace",
+        min_length=1,
+        max_length=200,
+        description="Synthetic organization that continuous generation writes to.",
+    )
     train_history_days: int = Field(210, ge=30, description="Days of snapshots a model learns from.")
     retention_days: int = Field(730, ge=180, description="Days that sessions, feedback and events are kept.")
     schedule_timezone: str = Field("UTC", description="Zone in which daily schedules are read.")
@@ -134,7 +140,24 @@ class Settings(BaseSettings):
 
     # What others see.
     metrics_host: str = Field("127.0.0.1", description="Address on which processes answer /metrics.")
-    metrics_ports: str = Field("9400-9463", description="Ports of which a worker process takes the first free one.")
+    metrics_ports: str = Field(
+        "9400-9463", description="Ports of which a worker or scheduler process takes the first free one."
+    )
+    metrics_address: str | None = Field(
+        None,
+        description="Host at which Prometheus finds this process; empty: TUTORMAX_METRICS_HOST, or the machine's name.",
+    )
+    exporter_port: int = Field(9399, gt=0, le=LAST_PORT, description="Port of the exporter.")
+    service: str | None = Field(
+        None,
+        pattern=r"^[A-Za-z0-9_.-]{1,40}$",
+        description="Name of a group of processes in metrics; empty: a worker's only queue, else what it is.",
+    )
+    tracing_endpoint: str | None = Field(
+        None,
+        validation_alias="OTEL_EXPORTER_OTLP_ENDPOINT",
+        description="OTLP endpoint (http://host:4318) that takes spans; empty: none are made.",
+    )
     log_json: bool = Field(False, description="JSON log lines instead of readable ones.")
     log_level: Literal["DEBUG", "INFO", "WARNING", "ERROR"] = Field("INFO", description="Least severe line logged.")
 

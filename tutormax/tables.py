@@ -224,6 +224,10 @@ schedules = Table(
     _key("name", Text),
     _is("registered_at", INSTANT),
     _may("paused_at", INSTANT),
+    _may("actor"),
+    _may("next_slot", INSTANT),
+    _may("deadline_at", INSTANT),
+    _may("served_at", INSTANT),
 )
 
 schedule_slots = Table(
@@ -245,4 +249,18 @@ audit_log = Table(
     _is("subject"),
     _may("reason"),
     _is("details", JSONB),
+)
+
+processes = Table(
+    "processes",
+    metadata,
+    _key("process_id", UUID(as_uuid=True)),
+    _is("kind"),
+    _is("service"),
+    _is("state"),
+    _is("host"),
+    _is("pid", Integer),
+    _may("address"),
+    _is("started_at", INSTANT),
+    _is("seen_at", INSTANT),
 )

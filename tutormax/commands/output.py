@@ -27,7 +27,9 @@ TIER_STYLES = {
 
 def print_json(value: object) -> None:
     """Print one JSON document."""
-    sys.stdout.write(orjson.dumps(value, default=str, option=orjson.OPT_INDENT_2 | orjson.OPT_NON_STR_KEYS).decode() + "\n")
+    sys.stdout.write(
+        orjson.dumps(value, default=str, option=orjson.OPT_INDENT_2 | orjson.OPT_NON_STR_KEYS).decode() + "\n"
+    )
 
 
 def table(title: str, *columns: str, right: Sequence[str] = ()) -> Table:

@@ -17,7 +17,7 @@ import structlog
 from sqlalchemy import Connection
 from sqlalchemy.exc import DBAPIError, SQLAlchemyError
 
-from tutormax import db, log, settings
+from tutormax import db, log, settings, tracing
 from tutormax.errors import PermanentError, TransientError
 from tutormax.jobs import lease as leases
 from tutormax.jobs import ring
@@ -32,6 +32,7 @@ from tutormax.jobs.job import (
 )
 from tutormax.jobs.keeper import keeper
 from tutormax.jobs.lease import Failure, Lease, LeaseLostError, State
+from tutormax.tracing import Span, SpanKind, TraceContext
 
 _log = log.get(__name__)
 
@@ -61,11 +62,17 @@ class TimeLimitExceededError(TransientError):
 
 @dataclass(frozen=True, slots=True)
 class Answer:
-    """What came of one doorbell; wait: seconds from due to started; exception: the class of what the attempt raised."""
+    """What came of one doorbell; exception: the class of what the attempt raised."""
 
     outcome: Outcome
-    wait_seconds: float | None = None
+    lease: Lease | None = None
+    trace_id: str | None = None
     exception: str | None = None
+
+    @property
+    def wait_seconds(self) -> float | None:
+        """Seconds from due to started."""
+        return None if self.lease is None else (self.lease.started_at - self.lease.available_at).total_seconds()
 
 
 @dataclass(frozen=True, slots=True)
@@ -104,23 +111,49 @@ def _run(plan: Plan, job_id: UUID) -> Answer:
         lease = _taken(job_id, limits)
     except SQLAlchemyError as error:
         # The job is safe where we cannot reach it, and the relay rings again when we can.
-        _log.warning("no lease, the database is away", job_id=str(job_id), error=str(error).splitlines()[0])
+        _log.warning(
+            "no lease, the database is away",
+            job_id=str(job_id),
+            actor=plan.arguments.name,
+            error=str(error).splitlines()[0],
+        )
         time.sleep(AWAY_SECONDS)
         return Answer(Outcome.LOST)
     if lease is None:
         return Answer(Outcome.SKIPPED)
-    wait = (lease.started_at - lease.available_at).total_seconds()
-    facts = {"job_id": str(lease.job_id), "actor": lease.actor, "queue": lease.queue, "attempt": lease.attempts}
-    with structlog.contextvars.bound_contextvars(**facts):
-        if lease.recoveries >= limits.job_max_recoveries:
-            return Answer(_quarantined(lease), wait, "Quarantined")
-        job = Job(
-            lease,
-            db.engine(),
-            lease_seconds=limits.job_lease_seconds,
-            time_limit_seconds=plan.time_limit_seconds,
-        )
-        return _attempt(plan, job, limits, wait)
+    parent = TraceContext.parse(lease.trace_context)
+    with tracing.span(f"process {lease.actor}", SpanKind.CONSUMER, parent, **_attributes(lease)) as span:
+        facts = _facts(lease) | {"trace_id": span.context.trace_id}
+        with structlog.contextvars.bound_contextvars(**facts):
+            outcome, exception = _attempt(plan, lease, limits)
+        _tell(span, outcome, exception)
+        return Answer(outcome, lease, span.context.trace_id, exception)
+
+
+def _facts(lease: Lease) -> dict[str, str | int | None]:
+    """Return what every log line of a job says."""
+    return {
+        "job_id": str(lease.job_id),
+        "actor": lease.actor,
+        "queue": lease.queue,
+        "organization": lease.organization_id,
+        "attempt": lease.attempts,
+    }
+
+
+def _attributes(lease: Lease) -> dict[str, str | int]:
+    return {
+        "messaging.system": "tutormax",
+        "messaging.destination.name": lease.queue,
+        "messaging.message.id": str(lease.job_id),
+        "tutormax.attempt": lease.attempts,
+    }
+
+
+def _tell(span: Span, outcome: Outcome, exception: str | None) -> None:
+    span.note(**{"tutormax.outcome": outcome.value})
+    if exception is not None:
+        span.fail(exception)
 
 
 def _taken(job_id: UUID, limits: settings.Settings) -> Lease | None:
@@ -129,7 +162,10 @@ def _taken(job_id: UUID, limits: settings.Settings) -> Lease | None:
         return leases.take(connection, job_id, seconds=limits.job_lease_seconds, worker=worker)
 
 
-def _attempt(plan: Plan, job: Job, limits: settings.Settings, wait: float) -> Answer:
+def _attempt(plan: Plan, lease: Lease, limits: settings.Settings) -> tuple[Outcome, str | None]:
+    if lease.recoveries >= limits.job_max_recoveries:
+        return _quarantined(lease), "Quarantined"
+    job = Job(lease, db.engine(), lease_seconds=limits.job_lease_seconds, time_limit_seconds=plan.time_limit_seconds)
     started = time.monotonic()
     try:
         with keeper().watch(job):
@@ -140,12 +176,12 @@ def _attempt(plan: Plan, job: Job, limits: settings.Settings, wait: float) -> An
         # First of all: what the attempt holds would keep its own outcome from being written.
         _close(job, broken=isinstance(error, Interruption | DBAPIError))
         outcome = _ended_badly(plan, job, limits, error)
-        return Answer(outcome, wait, type(error).__name__ if outcome in FAILURES else None)
+        return outcome, type(error).__name__ if outcome in FAILURES else None
     _close(job, broken=False)
     if state is State.PENDING:
         ring.ring([ring.Doorbell(job.id, job.lease.actor, job.lease.queue)])
     _log.info("job done", seconds=round(time.monotonic() - started, 3))
-    return Answer(Outcome.SUCCESS, wait)
+    return Outcome.SUCCESS, None
 
 
 def _builtins(result: object) -> dict[str, Any] | None:
@@ -191,7 +227,7 @@ def _failed(plan: Plan, lease: Lease, limits: settings.Settings, error: BaseExce
     failure = Failure(str(error) or repr(error), type(error).__name__, _traceback(error))
     retries = limits.max_task_retries if plan.max_retries is None else plan.max_retries
     if isinstance(error, PermanentError) or lease.attempts > retries:
-        _log.error("job dead", error=failure.error, error_type=failure.error_type, traceback=failure.traceback)
+        _log.error("job dead", error=failure.error, error_type=failure.error_type, exception=failure.traceback)
         return _settle(Outcome.DEAD, lambda connection: leases.bury(connection, lease, failure))
     seconds = backoff(lease.attempts, limits.retry_backoff_seconds)
     _log.warning(
@@ -199,7 +235,7 @@ def _failed(plan: Plan, lease: Lease, limits: settings.Settings, error: BaseExce
         error=failure.error,
         error_type=failure.error_type,
         in_seconds=round(seconds, 1),
-        traceback=failure.traceback,
+        exception=failure.traceback,
     )
     return _settle(Outcome.RETRY, lambda connection: leases.retry(connection, lease, failure, seconds=seconds))
 

@@ -87,7 +87,7 @@ def requeue(connection: Connection, selection: Selection, *, who: str, reason: s
     One whose key is meanwhile in use stays dead: the same work is already asked for.
     """
     rows = connection.execute(queries.load("requeue_dead_jobs"), selection.bound()).all()
-    due = [ring.Doorbell(row.job_id, row.actor, row.queue, row.priority) for row in rows]
+    due = [ring.Doorbell(row.job_id, row.actor, row.queue, row.priority, ring.Reason.REQUEUE) for row in rows]
     for doorbell in due:
         _audit(connection, who, "requeue", str(doorbell.job_id), reason=reason)
     db.after_commit(connection, partial(ring.ring, due))

@@ -11,7 +11,7 @@ from sqlalchemy import Connection
 
 from tutormax import queries
 from tutormax.jobs import ring
-from tutormax.jobs.ring import Doorbell
+from tutormax.jobs.ring import Doorbell, Reason
 
 # Whoever inserts a job rings for it; only after this long is that ring taken for lost.
 SETTLED_SECONDS = 1.0
@@ -23,7 +23,7 @@ def due(connection: Connection, queue: str, *, most: int, ring_again_seconds: fl
         queries.load("due_jobs"),
         {"queue": queue, "most": most, "ring_again": ring_again_seconds, "settled": SETTLED_SECONDS},
     )
-    return [Doorbell(row.job_id, row.actor, row.queue, row.priority) for row in rows]
+    return [Doorbell(row.job_id, row.actor, row.queue, row.priority, Reason(row.reason)) for row in rows]
 
 
 def ring_due(connection: Connection, queues: Iterable[str], *, window: int, ring_again_seconds: float) -> int:

@@ -10,8 +10,9 @@ from uuid import UUID, uuid4
 import msgspec
 from sqlalchemy import Connection
 
-from tutormax import db, queries
+from tutormax import db, queries, tracing
 from tutormax.jobs import ring
+from tutormax.tracing import SpanKind
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,10 +44,9 @@ def insert(connection: Connection, requests: Iterable[Request]) -> list[UUID]:
     wanted = sorted(requests, key=lambda request: (request.actor, request.key or ""))
     if not wanted:
         return []
-    rows = connection.execute(
-        queries.load("insert_jobs"),
-        {"requests": msgspec.json.encode([asdict(request) for request in wanted]).decode()},
-    ).all()
+    with tracing.span(f"send {wanted[0].actor}", SpanKind.PRODUCER, tracing.current()) as span:
+        asked = [asdict(request) | {"trace_context": request.trace_context or str(span.context)} for request in wanted]
+        rows = connection.execute(queries.load("insert_jobs"), {"requests": msgspec.json.encode(asked).decode()}).all()
     due = [ring.Doorbell(row.job_id, row.actor, row.queue, row.priority) for row in rows if row.due]
     if due:
         db.after_commit(connection, partial(ring.ring, due))

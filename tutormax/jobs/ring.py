@@ -5,12 +5,24 @@ A doorbell that is lost costs latency and nothing else: the relay rings again fo
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from enum import StrEnum
 from typing import Protocol
 from uuid import UUID
 
 from tutormax import log
 
 _log = log.get(__name__)
+
+
+class Reason(StrEnum):
+    """Why a doorbell is rung."""
+
+    NEW = "new"
+    DELAYED = "delayed"
+    RETRY = "retry"
+    REQUEUE = "requeue"
+    RECOVERY = "recovery"
+    AGAIN = "again"
 
 
 @dataclass(frozen=True, slots=True)
@@ -21,6 +33,7 @@ class Doorbell:
     actor: str
     queue: str
     priority: int = 0
+    reason: Reason = Reason.NEW
 
 
 class Bell(Protocol):

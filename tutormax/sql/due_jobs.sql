@@ -1,7 +1,13 @@
 -- due_jobs: for which jobs of one queue does nobody come, though they are due?
--- One row for each job to ring for, most urgent first; none that was rung for a moment ago.
+-- One row for each job to ring for, most urgent first, and why; none that was rung for a moment ago.
 with waiting as (
-    select job_id
+    select
+        job_id,
+        case
+            when attempts > 0 then 'retry'
+            when rung_at is null and available_at > created_at + make_interval(secs => :settled) then 'delayed'
+            else 'again'
+        end as reason
     from jobs
     where
         state = 'pending'
@@ -15,7 +21,9 @@ with waiting as (
 ),
 
 silent as (
-    select job_id
+    select
+        job_id,
+        'recovery' as reason
     from jobs
     where
         state = 'running'
@@ -28,12 +36,12 @@ silent as (
 ),
 
 due as (
-    select job_id from silent
+    select * from silent
     union all
-    select job_id from waiting
+    select * from waiting
 )
 
 update jobs set rung_at = clock_timestamp()
 from due
 where jobs.job_id = due.job_id
-returning jobs.job_id, jobs.actor, jobs.queue, jobs.priority
+returning jobs.job_id, jobs.actor, jobs.queue, jobs.priority, due.reason

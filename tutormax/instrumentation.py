@@ -1,0 +1,174 @@
+"""Instrumentation: every attempt counted and timed, without ever standing in the way of the attempt."""
+
+import functools
+import threading
+import time
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Any, Concatenate, ParamSpec, TypeVar
+
+import dramatiq
+from dramatiq.broker import MessageProxy
+from dramatiq.middleware import Middleware
+from dramatiq.worker import Worker
+from prometheus_client import Counter, Gauge, Histogram
+
+from tutormax import log, metrics, stages
+from tutormax.catalogue import OTHER
+from tutormax.jobs.execution import Answer, Outcome, given_answer
+from tutormax.jobs.ring import Reason
+from tutormax.targets import target_of
+
+_log = log.get(__name__)
+
+P = ParamSpec("P")
+S = TypeVar("S")
+
+
+def harmless(method: Callable[Concatenate[S, P], None]) -> Callable[Concatenate[S, P], None]:
+    """Let a fault of the instrumentation be counted and told once, and never reach the work."""
+    told = False
+
+    @functools.wraps(method)
+    def guarded(self: S, /, *args: P.args, **kwargs: P.kwargs) -> None:
+        nonlocal told
+        try:
+            method(self, *args, **kwargs)
+        except Exception as error:  # noqa: BLE001  # whatever it is, the work goes on
+            metrics.METRICS_FAULTS.inc()
+            if not told:
+                _log.warning("instrumentation fails, the work goes on", error=str(error), where=method.__name__)
+            told = True
+
+    return guarded
+
+
+@dataclass(frozen=True, slots=True)
+class _Actor:
+    """The series of one actor, looked up once: a look-up by labels costs as much as the counting."""
+
+    outcomes: Mapping[Outcome, Counter]
+    errors: Counter
+    retries: Counter
+    rejects: Counter
+    inprogress: Gauge
+    duration: Histogram
+    wait: Histogram
+    late: Counter
+    target_wait_seconds: float
+
+    @classmethod
+    def of(cls, queue: str, actor: str) -> "_Actor":
+        """Return the series of one actor; each begins at zero."""
+        return cls(
+            outcomes={outcome: metrics.MESSAGES.labels(queue, actor, outcome) for outcome in Outcome},
+            errors=metrics.MESSAGE_ERRORS.labels(queue, actor),
+            retries=metrics.MESSAGE_RETRIES.labels(queue, actor),
+            rejects=metrics.MESSAGE_REJECTS.labels(queue, actor),
+            inprogress=metrics.MESSAGES_INPROGRESS.labels(queue, actor),
+            duration=metrics.MESSAGE_DURATION.labels(queue, actor),
+            wait=metrics.MESSAGE_WAIT.labels(queue),
+            late=metrics.MESSAGES_LATE.labels(queue),
+            target_wait_seconds=target_of(queue).wait_seconds,
+        )
+
+
+class Instrumentation(Middleware):
+    """Counts and times every attempt; first in the list, so that it sees what all others decided."""
+
+    def __init__(self) -> None:
+        self._actors: dict[str, _Actor] = {}
+        self._started = threading.local()
+
+    @harmless
+    def after_worker_boot(self, broker: dramatiq.Broker, worker: Worker) -> None:
+        """Let every series that this process will have begin at zero: what is born at one is invisible to a rate."""
+        metrics.WORKER_THREADS.set(worker.worker_threads)
+        consumed = set(worker.consumers)
+        for queue in consumed:
+            metrics.WORKER_QUEUE_INFO.labels(queue).set(1)
+            metrics.MESSAGES_MALFORMED.labels(queue)
+        for actor in broker.actors.values():
+            for reason in Reason:
+                metrics.MESSAGES_ENQUEUED.labels(actor.queue_name, actor.actor_name, reason)
+            if actor.queue_name in consumed:
+                self._series(actor.queue_name, actor.actor_name)
+                metrics.MESSAGE_EXCEPTIONS.labels(actor.actor_name, OTHER)
+        stages.begin(consumed)
+
+    def _series(self, queue: str, actor: str) -> _Actor:
+        there = self._actors.get(actor)
+        if there is None:
+            there = self._actors[actor] = _Actor.of(queue, actor)
+        return there
+
+    @harmless
+    def before_process_message(self, broker: dramatiq.Broker, message: MessageProxy) -> None:
+        """Note the start."""
+        self._series(message.queue_name, message.actor_name).inprogress.inc()
+        self._started.at = time.perf_counter()
+
+    @harmless
+    def after_process_message(
+        self,
+        broker: dramatiq.Broker,
+        message: MessageProxy,
+        *,
+        result: object = None,
+        exception: BaseException | None = None,
+    ) -> None:
+        """Count the outcome that the ledger was given."""
+        answer = given_answer()
+        if exception is not None or answer is None:
+            answer = Answer(Outcome.LOST, exception=type(exception).__name__)
+        series = self._series(message.queue_name, message.actor_name)
+        series.outcomes[answer.outcome].inc()
+        elapsed = self._ended(series)
+        if answer.outcome is Outcome.SKIPPED:
+            return
+        if elapsed is not None:
+            series.duration.observe(elapsed, _exemplar(answer, message))
+        _count_wait(series, answer)
+        _count_failure(series, message.actor_name, answer)
+
+    @harmless
+    def after_skip_message(self, broker: dramatiq.Broker, message: MessageProxy) -> None:
+        """Count a doorbell that some middleware turned away."""
+        series = self._series(message.queue_name, message.actor_name)
+        series.outcomes[Outcome.SKIPPED].inc()
+        self._ended(series)
+
+    def _ended(self, series: _Actor) -> float | None:
+        """Return how long the attempt took; None, and no gauge lowered, where its start was not seen."""
+        started = getattr(self._started, "at", None)
+        if started is None:
+            return None
+        self._started.at = None
+        series.inprogress.dec()
+        return time.perf_counter() - float(started)
+
+
+def _exemplar(answer: Answer, message: MessageProxy) -> dict[str, str]:
+    job = {"job_id": str(message.args[0])}
+    return job if answer.trace_id is None else {"trace_id": answer.trace_id, **job}
+
+
+def _count_wait(series: _Actor, answer: Answer) -> None:
+    if answer.lease is None or answer.wait_seconds is None:
+        return
+    series.wait.observe(max(0.0, answer.wait_seconds))
+    if answer.wait_seconds > series.target_wait_seconds:
+        series.late.inc()
+    organization: Any = answer.lease.organization_id
+    tenant = "none" if organization is None else metrics.tenant_label(str(organization))
+    metrics.TENANT_MESSAGES.labels(tenant, answer.outcome).inc()
+
+
+def _count_failure(series: _Actor, actor: str, answer: Answer) -> None:
+    if answer.exception is not None:
+        series.errors.inc()
+        metrics.MESSAGE_EXCEPTIONS.labels(actor, metrics.exception_label(answer.exception)).inc()
+    if answer.outcome is Outcome.RETRY:
+        series.retries.inc()
+    if answer.outcome is Outcome.DEAD:
+        series.rejects.inc()

@@ -1,5 +1,7 @@
-"""A sample: a small marketplace of which only the newest sessions are kept, in an organization of its own."""
+"""A sample: a marketplace of which the newest sessions are kept, in an organization of its own."""
 
+import math
+import sys
 from dataclasses import dataclass, replace
 from datetime import date
 
@@ -9,19 +11,28 @@ from sqlalchemy import Connection
 from tutormax import partitions
 from tutormax.errors import PermanentError
 from tutormax.generation import instants, marketplace, organizations, truth
+from tutormax.generation.history import PARTITIONS_AHEAD
 from tutormax.generation.instants import DAY
-from tutormax.generation.marketplace import Marketplace, Told
-from tutormax.generation.process import Flags, Parameters
+from tutormax.generation.marketplace import Told
+from tutormax.generation.past import Progress, analyze, write_past
+from tutormax.generation.process import Flags, Integers, Parameters
 from tutormax.generation.rows import Sessions, Status
 from tutormax.generation.store import Store, Written
-from tutormax.generation.tutors import Tutors
 
-MOST_TUTORS, MOST_SESSIONS, MOST_DAYS = 20_000, 1_000_000, 3650
-EXPECTED_PER_TUTOR_AND_DAY = 1.8
+MOST_TUTORS, MOST_SESSIONS, MOST_DAYS = 20_000, 2_000_000, 3650
+ENDED_PER_TUTOR_AND_DAY = 2.09
+# A marketplace of any size is within this of what is expected of it; of a few tutors all may be on leave.
+MARGIN, SPARE_DAYS = 0.12, 3
+HELD_AT_ONCE = 20_000
+LARGEST_SEED = 2**32 - 1
 
 
 class UnreasonableSampleError(PermanentError):
-    """The numbers asked for cannot be, or could not be kept in memory."""
+    """The numbers asked for cannot be, or would take years."""
+
+
+class _TooFewDaysError(Exception):
+    """The days lived do not hold the sessions asked for, or the days held back do not hold the surplus."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,71 +44,113 @@ class SampleSummary:
     rows: Written
 
 
-def make_sample(connection: Connection, *, tutors: int, sessions: int, target_date: date, seed: int) -> SampleSummary:
-    """Write the newest sessions of a marketplace that had ended by the end of a day (UTC), and what goes with them.
+def make_sample(
+    connection: Connection,
+    *,
+    tutors: int,
+    sessions: int,
+    target_date: date,
+    seed: int,
+    held_at_once: int = HELD_AT_ONCE,
+    progress: Progress | None = None,
+) -> SampleSummary:
+    """Write the newest sessions of a marketplace that had ended when a day (UTC) was over, and all that goes with them.
 
-    The organization is named after the arguments; if it holds the sample already, nothing is written.
+    So many and no more; the bookings that lay ahead then, and those cancelled since the first of them, come on top.
+    The organization is named after the arguments; if it holds the sample already, nothing is written. A sample of at
+    most held_at_once sessions is made in memory first.
     """
-    _check(tutors, sessions)
+    days = _days_for(tutors, sessions)
+    if not 0 <= seed <= LARGEST_SEED:
+        raise UnreasonableSampleError(f"{seed} is no seed; name one from 0 to {LARGEST_SEED}")
     name = f"sample: {tutors} tutors, {sessions} sessions until {target_date}, seed {seed}"
     organization_id = organizations.synthetic(connection, name)
     if truth.world_of(connection, organization_id) is not None:
         return SampleSummary(organization_id, name, Written())
     until = (instants.day_number(target_date) + 1) * DAY
-    told, evenings, opened = _lived(Parameters(tutors=tutors), seed, until, sessions)
-    kept = _newest(told, sessions, until)
-    partitions.ensure(connection, instants.as_datetime(int(kept.decided.start.min())), instants.as_datetime(until))
-    truth.begin(connection, organization_id, opened.world)
-    written = Store(connection, organization_id, seed).add(kept, until=until)
-    truth.add_evenings(connection, organization_id, evenings)
-    truth.advance(connection, organization_id, until)
-    return SampleSummary(organization_id, name, written)
+    end = instants.as_datetime(until)
+    few = sessions <= held_at_once
+    while True:
+        first_day = until // DAY - days
+        partitions.ensure(connection, instants.as_datetime(first_day * DAY), end + PARTITIONS_AHEAD)
+        opened = marketplace.opened(Parameters(tutors=tutors), seed, first_day)
+        newest = _Newest(Store(connection, organization_id, seed), until, sessions, hold_all=few)
+        try:
+            with connection.begin_nested():
+                past = write_past(newest.store, opened, until, add=newest.add, progress=progress)
+                written = past.rows + newest.finish()
+        except _TooFewDaysError:
+            days, few = 2 * days, True
+            continue
+        truth.save(connection, organization_id, replace(past.saved, late=newest.without_dropped(past.saved.late)))
+        analyze(connection)
+        return SampleSummary(organization_id, name, written)
 
 
-def _check(tutors: int, sessions: int) -> None:
-    for name, value, most in (("tutors", tutors, MOST_TUTORS), ("sessions", sessions, MOST_SESSIONS)):
-        if not 0 < value <= most:
-            raise UnreasonableSampleError(f"{value} {name} cannot be sampled; ask for 1 to {most}")
-    if _days_for(tutors, sessions) > MOST_DAYS:
-        raise UnreasonableSampleError(
-            f"{tutors} tutors do not give {sessions} sessions in {MOST_DAYS} days; ask for more tutors"
+class _Newest:
+    """Stores the newest sessions: the first days are held back until it is known how much of them is too much."""
+
+    def __init__(self, store: Store, until: int, sessions: int, *, hold_all: bool) -> None:
+        self.store = store
+        self._until = until
+        self._sessions = sessions
+        self._hold = sys.maxsize if hold_all else 2 * MARGIN * sessions
+        self._held: list[Told] = []
+        self._held_ended = 0
+        self._stored_ended = 0
+        self._dropped = np.zeros(0, np.int64)
+
+    def add(self, told: Told) -> Written:
+        """Store everybody, and what they did unless these are the first days."""
+        written = self.store.add_people(told, until=self._until)
+        ended = int(_ended(told.decided, self._until).sum())
+        if self._held_ended < self._hold:
+            self._held.append(told)
+            self._held_ended += ended
+            return written
+        self._stored_ended += ended
+        return written + self.store.add_facts(told, until=self._until)
+
+    def finish(self) -> Written:
+        """Store as much of the first days as is still missing; raise _TooFewDaysError if they do not hold that."""
+        missing = self._sessions - self._stored_ended
+        if not 0 < missing <= self._held_ended:
+            raise _TooFewDaysError
+        held = Told.concatenated(self._held)
+        ended = np.flatnonzero(_ended(held.decided, self._until))
+        in_time = ended[np.lexsort((held.decided.session[ended], held.decided.start[ended]))]
+        since = held.decided.start[in_time[-missing]]
+        dropped = held.decided.start < since
+        dropped[in_time[:-missing]] = True
+        self._dropped = held.decided.session[dropped]
+        kept = replace(held, events=held.events.take(held.events.happened >= since))
+        return self.store.add_facts(self.without_dropped(kept), until=self._until)
+
+    def without_dropped(self, told: Told) -> Told:
+        """Return rows without those about sessions that were not stored."""
+
+        def stays(sessions: Integers) -> Flags:
+            return ~np.isin(sessions, self._dropped)
+
+        return replace(
+            told,
+            decided=told.decided.take(stays(told.decided.session)),
+            feedback=told.feedback.take(stays(told.feedback.session)),
         )
 
 
 def _days_for(tutors: int, sessions: int) -> int:
-    return 3 + int(sessions / (tutors * EXPECTED_PER_TUTOR_AND_DAY))
-
-
-def _lived(parameters: Parameters, seed: int, until: int, sessions: int) -> tuple[Told, dict[int, Tutors], Marketplace]:
-    """Live as many days as it takes for enough sessions to have ended: a few tutors may all be on leave."""
-    days = _days_for(parameters.tutors, sessions)
-    while True:
-        opened = current = marketplace.opened(parameters, seed, until // DAY - days)
-        parts, evenings = [marketplace.already_there(opened)], {}
-        while (day := current.world.day) < until // DAY:
-            told, current = marketplace.tell(current)
-            parts.append(told)
-            evenings[day] = current.world.tutors
-        told = Told.concatenated(parts)
-        if _ended(told.decided, until).sum() >= sessions:
-            return told, evenings, opened
-        days *= 2
+    """Return how many days will do for so many sessions; raise UnreasonableSampleError if the numbers cannot be."""
+    for name, value, most in (("tutors", tutors, MOST_TUTORS), ("sessions", sessions, MOST_SESSIONS)):
+        if not 0 < value <= most:
+            raise UnreasonableSampleError(f"{value} {name} cannot be sampled; ask for 1 to {most}")
+    days = SPARE_DAYS + math.ceil((1 + MARGIN) * sessions / (tutors * ENDED_PER_TUTOR_AND_DAY))
+    if days > MOST_DAYS:
+        raise UnreasonableSampleError(
+            f"{tutors} tutors do not give {sessions} sessions in {MOST_DAYS} days; ask for more tutors"
+        )
+    return days
 
 
 def _ended(sessions: Sessions, until: int) -> Flags:
     return np.asarray((sessions.status != Status.CANCELLED) & (sessions.known <= until))
-
-
-def _newest(told: Told, sessions: int, until: int) -> Told:
-    """Keep the newest sessions that have ended, what was said of them, and what happened since the first of them."""
-    ended = np.flatnonzero(_ended(told.decided, until))
-    newest = ended[np.lexsort((told.decided.session[ended], told.decided.start[ended]))][-sessions:]
-    kept = told.decided.take(newest)
-    since = int(kept.start.min())
-    return replace(
-        told,
-        students=told.students.take(np.isin(told.students.student, kept.student)),
-        decided=kept,
-        feedback=told.feedback.take(np.isin(told.feedback.session, kept.session)),
-        events=told.events.take(told.events.happened >= since),
-    )

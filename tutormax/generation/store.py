@@ -74,11 +74,20 @@ class Store:
 
     def add(self, told: Told, *, until: int) -> Written:
         """Append what of these rows was known by an instant; a session whose outcome was not stands as booked."""
-        decided = told.decided.known <= until
-        waiting = told.decided.take(~decided & (told.decided.booking_known <= until)).as_booked()
+        return self.add_people(told, until=until) + self.add_facts(told, until=until)
+
+    def add_people(self, told: Told, *, until: int) -> Written:
+        """Append the tutors and students who were known by an instant."""
         return Written(
             tutors=self.add_tutors(told.tutors.take(joined_at(told.tutors) <= until)),
             students=self.add_students(told.students.take(told.students.known <= until)),
+        )
+
+    def add_facts(self, told: Told, *, until: int) -> Written:
+        """Append what was known by an instant of what people did."""
+        decided = told.decided.known <= until
+        waiting = told.decided.take(~decided & (told.decided.booking_known <= until)).as_booked()
+        return Written(
             sessions=self.add_sessions(Sessions.concatenated([told.decided.take(decided), waiting])),
             feedback=self.add_feedback(told.feedback.take(told.feedback.known <= until)),
             events=self.add_events(told.events.take(told.events.known <= until)),

@@ -1,0 +1,84 @@
+"""Actors of the data_generation queue: invented facts, and the end of those that are too old."""
+
+from datetime import UTC, date, timedelta
+
+from tutormax import metrics, retention, settings
+from tutormax.broker import Queue
+from tutormax.generation.continuation import ContinuationSummary, continue_world
+from tutormax.generation.sample import SampleSummary, make_sample
+from tutormax.generation.store import Written
+from tutormax.jobs import Job, actor, minutes
+from tutormax.retention import CleanupSummary
+from tutormax.stages import Source
+
+
+@actor(queue=Queue.DATA_GENERATION, time_limit=minutes(30))
+def generate_synthetic_data(
+    job: Job,
+    num_tutors: int = 50,
+    num_sessions: int = 500,
+    target_date: date | None = None,
+    seed: int | None = None,
+) -> SampleSummary:
+    """Invent a marketplace, and the newest of its sessions that had ended when a day was over: yesterday, unless named.
+
+    Reads:   nothing
+    Writes:  an organization of its own, with its tutors, students, sessions, student_feedback, tutor_events and truth
+    Again:   writes nothing: the organization is named after the arguments
+    Sends:   nothing
+    """
+    summary = make_sample(
+        job.connection,
+        tutors=num_tutors,
+        sessions=num_sessions,
+        target_date=target_date or job.slot.astimezone(UTC).date() - timedelta(days=1),
+        seed=settings.current().generation_seed if seed is None else seed,
+        progress=job.report,
+    )
+    _count(summary.rows)
+    return summary
+
+
+@actor(queue=Queue.DATA_GENERATION, time_limit=minutes(5))
+def generate_data_continuous(job: Job) -> ContinuationSummary:
+    """Let the synthetic marketplace go on until now, a batch at most.
+
+    Reads:   the marketplace as it was left
+    Writes:  tutors, students, sessions, student_feedback, tutor_events, all of TUTORMAX_GENERATION_ORGANIZATION; truth
+    Again:   writes nothing that is written
+    Sends:   predict_churn_for_tutor for each tutor whose picture changed
+    """
+    limits = settings.current()
+    summary = continue_world(
+        job.connection,
+        organization=limits.generation_organization,
+        now=job.slot,
+        batch_size=limits.data_gen_batch_size,
+        sessions_per_day=limits.data_gen_sessions_per_day,
+        seed=limits.generation_seed,
+    )
+    _count(summary.rows)
+    return summary
+
+
+@actor(queue=Queue.DATA_GENERATION, time_limit=minutes(30))
+def cleanup_old_data(job: Job, retention_days: int | None = None) -> CleanupSummary:
+    """Forget what is older than it is kept, and make the partitions of the months to come.
+
+    Reads:   nothing
+    Writes:  sessions, student_feedback, tutor_events by the month; tutor_performance_metrics, feature_snapshots, jobs
+             and schedule_slots by the row
+    Again:   finds nothing more to remove
+    Sends:   nothing
+    """
+    limits = settings.current()
+    return retention.cleanup(
+        job.connection,
+        now=job.slot,
+        retention_days=limits.retention_days if retention_days is None else retention_days,
+        timezone=limits.schedule_timezone,
+    )
+
+
+def _count(rows: Written) -> None:
+    metrics.SESSIONS_INGESTED.labels(Source.GENERATION).inc(rows.sessions)

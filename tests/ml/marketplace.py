@@ -43,15 +43,13 @@ def fill(connection: Connection, seed: int, tutors: int) -> list[int]:
     chance, organization = Chance(seed), add_organization(connection, synthetic=True)
     students = [add_student(connection, organization=organization) for _ in range(12)]
     ids = [_tutor(connection, chance, organization) for _ in range(tutors)]
-    for tutor in ids:
-        common = {"organization_id": organization, "tutor_id": tutor}
-        taught = list(_sessions(chance, common, students, f"{seed}/{tutor}"))
-        made = connection.execute(
-            insert(sessions).returning(sessions.c.session_id, sort_by_parameter_order=True), taught
-        ).scalars()
-        rated = list(_feedback(chance, taught, list(made)))
-        connection.execute(insert(student_feedback), rated)
-        connection.execute(insert(tutor_events), list(_events(chance, common, f"{seed}/{tutor}")))
+    whose = [{"organization_id": organization, "tutor_id": tutor} for tutor in ids]
+    taught = [session for common in whose for session in _sessions(chance, common, students)]
+    made = connection.execute(
+        insert(sessions).returning(sessions.c.session_id, sort_by_parameter_order=True), taught
+    ).scalars()
+    connection.execute(insert(student_feedback), list(_feedback(chance, taught, list(made))))
+    connection.execute(insert(tutor_events), [event for common in whose for event in _events(chance, common)])
     return ids
 
 
@@ -67,14 +65,14 @@ def _tutor(connection: Connection, chance: Chance, organization: int) -> int:
     )
 
 
-def _sessions(chance: Chance, common: dict[str, int], students: list[int], name: str) -> Iterator[dict[str, object]]:
+def _sessions(chance: Chance, common: dict[str, int], students: list[int]) -> Iterator[dict[str, object]]:
     for number in range(int(chance.rng.integers(3, 90))):
         start = chance.instant(150, 10)
         status = str(chance.rng.choice(STATUSES, p=[0.6, 0.12, 0.08, 0.1, 0.1]))
         booked_at = start - timedelta(days=float(chance.rng.choice([0.1, 2, 9])))
         yield {
             **common,
-            "external_id": f"{name}/{number}",
+            "external_id": f"{common['tutor_id']}/{number}",
             "student_id": int(chance.rng.choice(students)),
             "session_number": int(chance.rng.integers(1, 5)),
             "scheduled_start": start,
@@ -113,12 +111,12 @@ def _feedback(chance: Chance, taught: list[dict[str, object]], ids: list[int]) -
         }
 
 
-def _events(chance: Chance, common: dict[str, int], name: str) -> Iterator[dict[str, object]]:
+def _events(chance: Chance, common: dict[str, int]) -> Iterator[dict[str, object]]:
     for number in range(int(chance.rng.integers(2, 120))):
         event_time = chance.instant(150, 5)
         yield {
             **common,
-            "external_id": f"{name}/{number}",
+            "external_id": f"{common['tutor_id']}/{number}",
             "event_type": str(chance.rng.choice(EVENT_TYPES)),
             "event_time": event_time,
             "value": chance.number(30),

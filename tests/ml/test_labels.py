@@ -10,7 +10,9 @@ from ml.features.build import microseconds
 from ml.labels import Instants, Spells, churn_labels, newest_mature, spells
 from tests.conftest import NOW
 from tests.factories import add_event, add_organization, add_session, add_tutor
+from tests.ml.conftest import Marketplace
 from tutormax.populations import Population
+from tutormax.tutors import active_tutors
 
 DAY, HOUR, TICK = timedelta(days=1), timedelta(hours=1), timedelta(microseconds=1)
 JOINED = NOW - 100 * DAY
@@ -180,6 +182,23 @@ def test_an_empty_population_has_no_spells(connection: Connection) -> None:
 
     assert isinstance(found, Spells)
     assert len(found) == 0
+
+
+@pytest.mark.parametrize("days_ago", [0, 3, 14, 30, 61, 99])
+def test_who_is_in_a_spell_is_who_is_active(marketplace: Marketplace, days_ago: int) -> None:
+    at = NOW - days_ago * DAY
+    connection = marketplace.connection
+    with connection.begin_nested() as savepoint:
+        for number, tutor in enumerate(marketplace.tutors[::3]):
+            add_event(connection, tutor, "resignation", event_time=at - number * DAY, ingested_at=at - DAY)
+
+        found = spells(connection, Population.SYNTHETIC, known_at=at, since=at)
+        active = active_tutors(connection, at, tutor_ids=marketplace.tutors)
+        savepoint.rollback()
+
+    assert 0 < len(active) < len(marketplace.tutors)
+    within = (found.opened_at <= microseconds(at)) & np.isin(found.tutor_ids, marketplace.tutors)
+    assert found.tutor_ids[within].tolist() == active
 
 
 def labels_at(churn_at: datetime, known_at: datetime = NOW, horizon_days: int = 7) -> int:

@@ -1,6 +1,5 @@
 """Feature vectors kept: each served one as evidence, each training one so that no night computes it again."""
 
-from datetime import datetime
 from enum import StrEnum
 
 import numpy as np
@@ -31,19 +30,10 @@ def store(connection: Connection, matrix: FeatureMatrix, purpose: Purpose) -> in
 
 def stored(connection: Connection, spine: Spine) -> tuple[NDArray[np.intp], NDArray[np.float32]]:
     """Return the rows of a spine whose training vectors are kept in today's version, and these vectors."""
-    # What was known at a past instant never changes, so neither does the vector; see `forget` for the exception.
+    # What was known at a past instant does not change; who says otherwise forgets what was computed (see hindsight).
     rows = connection.execute(queries.load("stored_snapshots", SQL), _keys(spine)).all()
     found = np.array([position - 1 for position, _ in rows], dtype=np.intp)
     return found, np.array([features for _, features in rows], dtype=np.float32).reshape(-1, len(NAMES))
-
-
-def forget(connection: Connection, organization_id: int, since: datetime) -> int:
-    """Drop an organization's training vectors from an instant on, because facts known by then came in afterwards.
-
-    History imported as known when it happened changes what was known in the past: whoever imports it calls this.
-    """
-    facts = {"organization_id": organization_id, "since": since}
-    return connection.execute(queries.load("forget_snapshots", SQL), facts).rowcount
 
 
 def _keys(spine: Spine) -> dict[str, object]:

@@ -10,7 +10,7 @@ from ml.features.build import FeatureMatrix, Spine, build, feature_version
 from ml.features.catalogue import NAMES
 from ml.features.store import Purpose
 from tests.conftest import NOW
-from tests.factories import add_organization, add_session, add_tutor
+from tests.factories import add_session, add_tutor
 from tutormax.tables import feature_snapshots, tutors
 
 
@@ -88,23 +88,6 @@ def test_served_vectors_and_other_versions_do_not_train(connection: Connection) 
 
 def test_nothing_to_keep_keeps_nothing(connection: Connection) -> None:
     assert store.store(connection, build(connection, Spine.at([], NOW)), Purpose.TRAINING) == 0
-
-
-def test_an_organizations_training_vectors_are_forgotten_from_an_instant_on(connection: Connection) -> None:
-    organization = add_organization(connection)
-    tutor, other = add_tutor(connection, organization=organization), add_tutor(connection)
-    for days in (0, 7):
-        spine = Spine.at([tutor, other], NOW - timedelta(days=days))
-        store.store(connection, build(connection, spine), Purpose.TRAINING)
-
-    assert store.forget(connection, organization, NOW - timedelta(days=1)) == 1
-
-    kept = connection.execute(select(feature_snapshots.c.tutor_id, feature_snapshots.c.as_of)).all()
-    assert {(row.tutor_id, row.as_of) for row in kept} == {
-        (other, NOW),
-        (tutor, NOW - timedelta(days=7)),
-        (other, NOW - timedelta(days=7)),
-    }
 
 
 def test_erasing_a_tutor_erases_the_vectors(connection: Connection) -> None:

@@ -1,4 +1,4 @@
--- Drop the training vectors of an organization's tutors from an instant on.
+-- Drop what training computed of an organization's tutors from an instant on.
 delete from feature_snapshots
 using tutors
 where

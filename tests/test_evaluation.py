@@ -13,6 +13,7 @@ from tests.evaluation_world import add_world
 from tests.factories import add_event, add_feedback, add_session, add_student, add_tutor
 from tutormax.evaluation import (
     FIRST,
+    Correction,
     EvaluationSummary,
     Judgement,
     Tier,
@@ -477,10 +478,12 @@ def test_one_tutor_alone_is_judged_as_among_all(connection: Connection) -> None:
     assert sorted(connection.execute(select(*METRICS)).all()) == sorted(together)
 
 
-@pytest.mark.parametrize("zone", ["Pacific/Auckland", "America/New_York"])
-def test_the_sessions_zone_changes_nothing(connection: Connection, zone: str) -> None:
-    # The 90 days before this instant hold the change of clocks in both zones.
-    window = Window(datetime.fromisoformat("2026-04-15T12:00Z"))
+# Instants two days after the clocks there were changed.
+@pytest.mark.parametrize(
+    ("zone", "instant"), [("Pacific/Auckland", "2026-04-06T12:00Z"), ("America/New_York", "2026-03-10T12:00Z")]
+)
+def test_the_sessions_zone_changes_nothing(connection: Connection, zone: str, instant: str) -> None:
+    window = Window.ending(instant)
     add_world(connection, window.end, seed=6)
     evaluate(connection, window)
     before = connection.execute(select(*METRICS)).all()
@@ -551,6 +554,9 @@ LATE: dict[str, Callable[[Connection, int, datetime, datetime], object]] = {
     "session": lambda c, t, at, known: add_session(
         c, t, scheduled_start=at, status="tutor_no_show", outcome_known_at=known, ingested_at=known
     ),
+    "session of known outcome": lambda c, t, at, known: add_session(
+        c, t, scheduled_start=at, status="tutor_no_show", outcome_known_at=at, ingested_at=known
+    ),
     "feedback": lambda c, t, at, known: add_feedback(
         c, add_session(c, t, status="cancelled", ingested_at=NOW - DAY), submitted_at=at, ingested_at=known
     ),
@@ -579,6 +585,24 @@ def test_a_late_fact_corrects_every_judgement_it_belongs_to(connection: Connecti
         assert_as_the_twin(connection, window)
 
 
+def test_quarter_hours_corrected_in_one_statement_keep_their_own_facts(connection: Connection) -> None:
+    add_world(connection, NOW, seed=8)
+    ids = connection.execute(select(tutors.c.tutor_id)).scalars().all()
+    windows = [Window(NOW - age) for age in (80 * DAY, 20 * DAY, 5 * DAY, HOUR, timedelta())]
+    for window in windows:
+        for tutor in ids:
+            evaluate_single_tutor(connection, tutor, window)
+    for table in (sessions, student_feedback, tutor_events):
+        connection.execute(update(table).values(ingested_at=NOW + MOMENT))
+    connection.execute(delete(tutor_events).where(tutor_events.c.event_id % 2 == 0))
+
+    summary = evaluate(connection, after(WINDOW, 1))
+
+    assert summary.rows_corrected > 100
+    for window in windows:
+        assert_as_the_twin(connection, window)
+
+
 @pytest.mark.parametrize(("age", "corrected"), [(3, 3), (8, 2), (31, 1), (91, 0)])
 def test_a_late_fact_corrects_only_the_windows_that_reach_back_to_it(
     connection: Connection, age: int, corrected: int
@@ -589,6 +613,17 @@ def test_a_late_fact_corrects_only_the_windows_that_reach_back_to_it(
     LATE["session"](connection, tutor, NOW - age * DAY, NOW + MOMENT)
 
     assert evaluate(connection, after(WINDOW, 1)).rows_corrected == corrected
+
+
+def test_a_late_fact_older_than_every_window_is_nobodys(connection: Connection) -> None:
+    tutor = add_teaching_tutor(connection)
+    evaluate(connection)
+    LATE["session"](connection, tutor, NOW - 90 * DAY, NOW + MOMENT)
+    judge_tutors(connection, after(WINDOW, 1))
+
+    piece = correct_judgements(connection, after(WINDOW, 1), lookback=QUARTER_HOUR, batch_size=1, at_once=1)
+
+    assert piece == Correction(rows=0, goes_on_after=None)
 
 
 def test_an_outcome_learned_late_corrects(connection: Connection) -> None:
@@ -617,6 +652,15 @@ def test_the_lookback_finds_what_was_still_being_written_at_the_previous_evaluat
 
     # The engagement of the three windows.
     assert (short.rows_corrected, long.rows_corrected) == (0, 3)
+
+
+def test_what_an_evaluation_has_seen_is_not_looked_at_again(connection: Connection) -> None:
+    tutor = add_teaching_tutor(connection)
+    evaluate(connection)
+    evaluate(connection, after(WINDOW, 8))
+    LATE["login"](connection, tutor, NOW - HOUR, after(WINDOW, 4).end)
+
+    assert evaluate(connection, after(WINDOW, 9)).rows_corrected == 0
 
 
 def test_what_arrived_while_no_evaluation_ran_is_found_after_it(connection: Connection) -> None:

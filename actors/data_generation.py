@@ -2,10 +2,10 @@
 
 from datetime import UTC, date, timedelta
 
-from tutormax import metrics, retention, settings
+from tutormax import db, metrics, partitions, retention, settings
 from tutormax.broker import Queue
 from tutormax.generation.continuation import ContinuationSummary, continue_world
-from tutormax.generation.sample import SampleSummary, make_sample
+from tutormax.generation.sample import SampleSummary, make_sample, span
 from tutormax.generation.store import Written
 from tutormax.jobs import Job, actor, minutes
 from tutormax.retention import CleanupSummary
@@ -27,15 +27,18 @@ def generate_synthetic_data(
     Again:   writes nothing: the organization is named after the arguments
     Sends:   nothing
     """
+    target = target_date or job.slot.astimezone(UTC).date() - timedelta(days=1)
+    with job.transaction() as connection:
+        partitions.ensure(connection, *span(num_tutors, num_sessions, target))
     summary = make_sample(
         job.connection,
         tutors=num_tutors,
         sessions=num_sessions,
-        target_date=target_date or job.slot.astimezone(UTC).date() - timedelta(days=1),
+        target_date=target,
         seed=settings.current().generation_seed if seed is None else seed,
         progress=job.report,
     )
-    _count(summary.rows)
+    _count(job, summary.rows)
     return summary
 
 
@@ -57,7 +60,7 @@ def generate_data_continuous(job: Job) -> ContinuationSummary:
         sessions_per_day=limits.data_gen_sessions_per_day,
         seed=limits.generation_seed,
     )
-    _count(summary.rows)
+    _count(job, summary.rows)
     return summary
 
 
@@ -80,5 +83,5 @@ def cleanup_old_data(job: Job, retention_days: int | None = None) -> CleanupSumm
     )
 
 
-def _count(rows: Written) -> None:
-    metrics.SESSIONS_INGESTED.labels(Source.GENERATION).inc(rows.sessions)
+def _count(job: Job, rows: Written) -> None:
+    db.after_commit(job.connection, lambda: metrics.SESSIONS_INGESTED.labels(Source.GENERATION).inc(rows.sessions))

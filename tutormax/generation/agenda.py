@@ -40,6 +40,19 @@ class Role(IntEnum):
     CANCELLED = 5
 
 
+class Need(IntEnum):
+    """What a day may still need when its bookings are used up."""
+
+    FIRST = 0
+    COMPLETED = 1
+    MORNING_NO_SHOW = 2
+    LATER_NO_SHOW = 3
+    REPLACED = 4
+
+
+_ROLE_OF_NEED = np.array([Role.FIRST, Role.COMPLETED, Role.NO_SHOW, Role.NO_SHOW, Role.REPLACED])
+
+
 @dataclass(frozen=True, slots=True)
 class Desk:
     """Where bookings are made for one day's tutors."""
@@ -100,32 +113,32 @@ def roles_of_bookings(desk: Desk, due: Sessions, counts: Counts) -> Integers:
 
 
 def book_today(desk: Desk, due: Sessions, roles: Integers, counts: Counts) -> tuple[Desk, Sessions, Integers]:
-    """Book what the day needs beyond its bookings, the first sessions before others; return them and their roles."""
+    """Book what the day needs beyond its bookings; return the sessions, first ones before others, and their roles."""
+    missing = _missing(desk, due, roles, counts)
+    needed = np.repeat(np.arange(missing.size), missing.ravel())
+    place, need = needed // len(Need), needed % len(Need)
+    start = _free_slots(desk, place, need, taken=np.bincount(desk.position(due.tutor), minlength=len(desk.tutors)))
+    opens = desk.day * DAY + OPENING
+    booked = instants.spread(opens, start - 20 * MINUTE, desk.rng.random(len(start)))
+    desk, sessions = _booked(desk, place, start, booked, first=need == Need.FIRST)
+    return desk, sessions, _ROLE_OF_NEED[need]
+
+
+def _missing(desk: Desk, due: Sessions, roles: Integers, counts: Counts) -> Integers:
+    """Return how many sessions of each Need (column) the bookings leave open for each tutor (row)."""
     place, morning = desk.position(due.tutor), _is_morning(due.start)
 
     def covered(which: Flags) -> Integers:
         return np.bincount(place[which], minlength=len(desk.tutors))
 
-    missing_later = _later_no_shows(counts) - covered((roles == Role.NO_SHOW) & ~morning)
-    missing_early = counts.no_shows_in_the_morning - covered((roles == Role.NO_SHOW) & morning)
-    missing = np.stack(
-        [
-            counts.first,
-            counts.completed - counts.first - covered(roles == Role.COMPLETED),
-            missing_early,
-            missing_later,
-            counts.arranged_replacements - covered(roles == Role.REPLACED),
-        ],
-        axis=1,
-    )
-    kinds = np.array([Role.FIRST, Role.COMPLETED, Role.NO_SHOW, Role.NO_SHOW, Role.REPLACED])
-    which = np.repeat(np.arange(missing.size), missing.ravel())
-    extra_place, column = which // len(kinds), which % len(kinds)
-    start = _free_slots(desk, extra_place, column, covered(np.ones(len(due), np.bool_)))
-    opens = desk.day * DAY + OPENING
-    booked = instants.spread(opens, start - 20 * MINUTE, desk.rng.random(len(start)))
-    desk, sessions = _booked(desk, extra_place, start, booked, first=kinds[column] == Role.FIRST)
-    return desk, sessions, kinds[column]
+    wanted = {
+        Need.FIRST: counts.first,
+        Need.COMPLETED: counts.completed - counts.first - covered(roles == Role.COMPLETED),
+        Need.MORNING_NO_SHOW: counts.no_shows_in_the_morning - covered((roles == Role.NO_SHOW) & morning),
+        Need.LATER_NO_SHOW: _later_no_shows(counts) - covered((roles == Role.NO_SHOW) & ~morning),
+        Need.REPLACED: counts.arranged_replacements - covered(roles == Role.REPLACED),
+    }
+    return np.stack([wanted[need] for need in Need], axis=1)
 
 
 def _later_no_shows(counts: Counts) -> Integers:
@@ -138,12 +151,12 @@ def _first_of(keys: Integers, free: Flags, wanted: Integers, shuffled: Integers)
     return candidates[rank_within(keys[candidates]) < wanted[candidates]]
 
 
-def _free_slots(desk: Desk, place: Integers, column: Integers, taken: Integers) -> Integers:
-    """Slots after those already taken; a no-show is put into the half of the day that it was drawn for."""
+def _free_slots(desk: Desk, place: Integers, need: Integers, taken: Integers) -> Integers:
+    """Return slots after those already taken; a no-show is put into the half of the day that it was drawn for."""
     tutors = desk.tutors.take(place)
     start = slot(tutors, desk.day, taken[place] + rank_within(place))
     chance = desk.rng.random(len(place))
-    early, late = column == 2, column == 3  # noqa: PLR2004 - the columns of no-shows
+    early, late = need == Need.MORNING_NO_SHOW, need == Need.LATER_NO_SHOW
     hour = np.where(early, chance * MORNING_HOURS, MORNING_HOURS + chance * (HOURS - MORNING_HOURS)).astype(np.int64)
     return np.where(early | late, desk.day * DAY + (FIRST_HOUR + hour) * HOUR + _quarter(tutors), start)
 

@@ -3,7 +3,7 @@
 import math
 import sys
 from dataclasses import dataclass, replace
-from datetime import date
+from datetime import date, datetime
 
 import numpy as np
 from sqlalchemy import Connection
@@ -42,6 +42,16 @@ class SampleSummary:
     organization_id: int
     organization: str
     rows: Written
+
+
+def span(tutors: int, sessions: int, target_date: date) -> tuple[datetime, datetime]:
+    """Return the time that a sample's rows will lie in, unless many of its tutors are on leave.
+
+    Making its partitions locks out every reader until the commit, so it is best done in a transaction of its own.
+    """
+    until = (instants.day_number(target_date) + 1) * DAY
+    start, end = (instants.as_datetime(at) for at in (until - _days_for(tutors, sessions) * DAY, until))
+    return start, end + PARTITIONS_AHEAD
 
 
 def make_sample(

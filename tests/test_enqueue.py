@@ -8,6 +8,7 @@ import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import UTC, date, datetime, timedelta
+from enum import StrEnum
 from pathlib import Path
 from typing import Any
 
@@ -23,6 +24,11 @@ from tutormax.telling import progress_of
 ROOT = Path(__file__).parents[1]
 
 
+class Colour(StrEnum):
+    RED = "red"
+    GREEN = "green"
+
+
 def report_on(
     job: Job,
     *,
@@ -32,6 +38,7 @@ def report_on(
     loud: bool = False,
     day: date | None = None,
     moment: datetime | None = None,
+    colour: Colour = Colour.RED,
 ) -> None:
     """Take one argument of each type.
 
@@ -100,7 +107,7 @@ def a_worker(**end: object) -> Iterator[None]:
 def test_every_argument_is_stored_as_its_type() -> None:
     code = trigger(
         *("report_on", "--tutor-count", "50", "--share", "0.25", "--name", "null", "--loud"),
-        *("--day", "2026-01-08", "--moment", "2026-01-08T14:30:00+02:00"),
+        *("--day", "2026-01-08", "--moment", "2026-01-08T14:30:00+02:00", "--colour", "green"),
     )
 
     [row] = rows()
@@ -112,6 +119,7 @@ def test_every_argument_is_stored_as_its_type() -> None:
         "loud": True,
         "day": "2026-01-08",
         "moment": "2026-01-08T14:30:00+02:00",
+        "colour": "green",
     }
     assert (row.queue, row.priority) == ("probes", 3)
     assert row.requested_by.startswith("cli:")
@@ -141,6 +149,7 @@ def test_a_switch_can_be_turned_off() -> None:
         ("--day", "2026-02-30", "a date like 2026-01-08"),
         ("--moment", "2026-01-08T14:30:00", "an instant with its zone"),
         ("--name", "\udcff", "text"),
+        ("--colour", "blue", "one of red, green"),
         ("--in", "10", "10m"),
         ("--in", "-5m", "10m"),
         ("--at", "2026-12-01T02:00", "an instant with its zone"),
@@ -299,7 +308,13 @@ def test_the_list_shows_actors_with_their_arguments(capsys: pytest.CaptureFixtur
     assert trigger("--list") == 0
 
     out = capsys.readouterr().out
-    for shown in ("report_on", "--tutor-count INTEGER (required)", "--share NUMBER (0.5)", "--moment INSTANT"):
+    for shown in (
+        "report_on",
+        "--tutor-count INTEGER (required)",
+        "--share NUMBER (0.5)",
+        "--moment INSTANT",
+        "--colour red|green (red)",
+    ):
         assert shown in out
 
 
@@ -315,6 +330,7 @@ def test_the_list_as_json_names_types_and_defaults(capsys: pytest.CaptureFixture
         ("loud", "true|false", False, False),
         ("day", "date", False, None),
         ("moment", "instant", False, None),
+        ("colour", "red|green", False, "red"),
     ]
 
 

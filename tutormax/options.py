@@ -7,6 +7,7 @@ from argparse import ArgumentTypeError
 from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta
+from enum import Enum
 from types import NoneType, UnionType
 from typing import Any, Union, get_args, get_origin
 
@@ -45,7 +46,7 @@ class Option:
     @property
     def kind(self) -> str:
         """The type in a word: `INTEGER`."""
-        return KINDS.get(self.type, ("VALUE", ""))[0]
+        return _kind(self.type)[0]
 
     @property
     def shown_default(self) -> str:
@@ -56,10 +57,10 @@ class Option:
         """Return the value that a text stands for; raise ArgumentTypeError saying what would be right."""
         try:
             value = msgspec.convert(text, self.type, strict=False)
-        except msgspec.ValidationError as error:
-            raise ArgumentTypeError(f"{text!r} is not {KINDS.get(self.type, ('', str(error)))[1]}") from None
-        if not _can_be_kept(value):
-            raise ArgumentTypeError(f"{text!r} is not {KINDS[self.type][1]}")
+        except msgspec.ValidationError:
+            value = None
+        if value is None or not _can_be_kept(value):
+            raise ArgumentTypeError(f"{text!r} is not {_kind(self.type)[1]}")
         return value
 
 
@@ -117,6 +118,13 @@ def suggestion(wrong: str, known: Iterable[str]) -> str:
     """Return `: did you mean ...?` if something known is close, else nothing."""
     close = difflib.get_close_matches(wrong, list(known), n=1)
     return f": did you mean {close[0]}?" if close else ""
+
+
+def _kind(kind: Any) -> tuple[str, str]:
+    if isinstance(kind, type) and issubclass(kind, Enum):
+        values = [str(member.value) for member in kind]
+        return "|".join(values), f"one of {', '.join(values)}"
+    return KINDS.get(kind, ("VALUE", "what the actor takes"))
 
 
 def _bare(kind: Any) -> Any:

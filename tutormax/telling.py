@@ -13,7 +13,7 @@ from rich.progress import BarColumn, Progress, SpinnerColumn, TextColumn, TimeEl
 from rich.table import Table
 
 from tutormax import following, options
-from tutormax.commands.output import complaints, console, print_json
+from tutormax.commands.output import complaints, console, print_json, table
 from tutormax.following import Standing
 from tutormax.jobs import JobActor, Request
 
@@ -40,10 +40,10 @@ def list_actors(actors: Iterable[JobActor[Any, Any]], *, json: bool) -> Exit:
     if json:
         print_json([_actor_as_json(actor) for actor in ordered])
         return Exit.DONE
-    table = Table("actor", "queue", "arguments", "what it does")
+    made = table("Actors", "actor", "queue", "arguments", "what it does")
     for actor in ordered:
-        table.add_row(actor.actor_name, actor.queue_name, _arguments_of(actor), escape(_sentence_of(actor)))
-    console.print(table)
+        made.add_row(actor.actor_name, actor.queue_name, _arguments_of(actor), escape(_sentence_of(actor)))
+    console.print(made)
     return Exit.DONE
 
 
@@ -136,10 +136,10 @@ def _standing_as_json(last: Standing) -> dict[str, Any]:
 
 
 def _result_table(last: Standing) -> Table:
-    table = Table(show_header=False, box=None)
+    made = Table(show_header=False, box=None, pad_edge=False)
     for name, value in (last.result or {}).items():
-        table.add_row(escape(name), escape(str(value)))
-    return table
+        made.add_row(escape(name), escape(str(value)))
+    return made
 
 
 def _seconds(last: Standing) -> float | None:

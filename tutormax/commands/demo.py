@@ -63,7 +63,13 @@ def run(options: Namespace) -> int:
         for name, command in processes.DESK.items():
             children.start(name, command)
         runs = [_run(stage) for stage in stages(options.tutors, options.days, seed, datetime.now(UTC))]
-    demo_summary.show({run.stage.title: run.seconds for run in runs}, runs[0].result, time.monotonic() - started)
+    world = runs[0].result
+    demo_summary.show(
+        {run.stage.title: run.seconds for run in runs},
+        world["organization_id"],
+        world["organization"],
+        time.monotonic() - started,
+    )
     return 0
 
 

@@ -59,13 +59,8 @@ class Job:
 
     @property
     def slot(self) -> datetime:
-        """The instant that the job is about: its slot in the timetable, else when it became due."""
-        return self.lease.slot or self.lease.available_at
-
-    @property
-    def scheduled(self) -> bool:
-        """Whether the timetable sent it."""
-        return self.lease.slot is not None
+        """The instant that the job is about: its slot in the timetable, else when it was to run; no retry moves it."""
+        return self.lease.slot
 
     @property
     def cursor(self) -> Any:

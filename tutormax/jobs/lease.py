@@ -41,7 +41,7 @@ class Lease:
     actor: str
     queue: str
     args: Mapping[str, Any]
-    slot: datetime | None
+    slot: datetime
     attempts: int
     recoveries: int
     fence: int
@@ -49,6 +49,11 @@ class Lease:
     available_at: datetime
     started_at: datetime
     trace_context: str | None
+
+    @property
+    def wait_seconds(self) -> float:
+        """How long the job had been due when it was started."""
+        return (self.started_at - self.available_at).total_seconds()
 
 
 def take(connection: Connection, job_id: UUID, *, seconds: float, worker: str) -> Lease | None:
@@ -67,7 +72,7 @@ def finish(connection: Connection, lease: Lease, result: Mapping[str, Any] | Non
 
     The state is `pending` when the job was asked for once more while it ran.
     """
-    return _end(connection, "finish_job", lease, result=None if result is None else orjson.dumps(result).decode())
+    return _end(connection, "finish_job", lease, result=None if result is None else orjson.dumps(result, option=orjson.OPT_NON_STR_KEYS).decode())
 
 
 def retry(connection: Connection, lease: Lease, failure: "Failure", *, seconds: float) -> State:
@@ -92,7 +97,7 @@ def hold(connection: Connection, lease: Lease, *, seconds: float, cursor: Any = 
         "hold_job",
         lease,
         seconds=seconds,
-        cursor=None if cursor is None else orjson.dumps(cursor).decode(),
+        cursor=None if cursor is None else orjson.dumps(cursor, option=orjson.OPT_NON_STR_KEYS).decode(),
     )
 
 

@@ -32,7 +32,7 @@ inserted as (
         priority,
         args,
         key,
-        slot,
+        coalesce(slot, run_at, clock_timestamp()) as slot,
         coalesce(run_at, clock_timestamp()) as available_at,
         expires_at,
         trace_context,

@@ -63,7 +63,7 @@ create table sessions (
     check ((status = 'scheduled') = (outcome_known_at is null)),
     check ((status = 'cancelled') = (cancelled_at is not null))
 ) partition by range (scheduled_start);
-create index sessions_tutor on sessions (tutor_id, scheduled_start);
+create index sessions_tutor on sessions (tutor_id, scheduled_start) include (status, outcome_known_at);
 create index sessions_external on sessions (organization_id, external_id);
 create index sessions_ingested on sessions using brin (ingested_at);
 

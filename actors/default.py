@@ -3,8 +3,10 @@
 from dataclasses import dataclass
 from datetime import UTC, datetime
 
+from tutormax import db, metrics
 from tutormax.broker import Queue
 from tutormax.jobs import Job, JobActor, actor
+from tutormax.stages import Rejection, Source
 
 
 @dataclass(frozen=True, slots=True)
@@ -23,10 +25,30 @@ def _canary_of(queue: Queue) -> JobActor[[], CanaryFlight]:
         Again:   proves it again
         Sends:   nothing
         """
-        return CanaryFlight((datetime.now(UTC) - job.lease.available_at).total_seconds())
+        flight = CanaryFlight((datetime.now(UTC) - job.lease.available_at).total_seconds())
+        db.after_commit(job.connection, lambda: metrics.CANARY_LATENCY.labels(queue).observe(max(0.0, flight.seconds)))
+        return flight
 
     fly.__name__ = f"canary_{queue}"
     return actor(queue=queue, time_limit=10, priority=1, max_retries=0)(fly)
 
 
 CANARIES = {queue: _canary_of(queue) for queue in Queue}
+
+
+@actor(queue=Queue.DEFAULT, time_limit=10)
+def count_ingested_sessions(job: Job, accepted: int, refused_rows: int, refused_with_file: int) -> None:
+    """Count the sessions of one file that a command took in or refused.
+
+    Reads:   nothing
+    Writes:  nothing but the counters of this process
+    Again:   counts nothing more: a job that is done is not done again
+    Sends:   nothing
+    """
+    db.after_commit(job.connection, lambda: _count_sessions(accepted, refused_rows, refused_with_file))
+
+
+def _count_sessions(accepted: int, refused_rows: int, refused_with_file: int) -> None:
+    metrics.SESSIONS_INGESTED.labels(Source.INGEST).inc(accepted)
+    metrics.SESSIONS_REJECTED.labels(Rejection.ROW).inc(refused_rows)
+    metrics.SESSIONS_REJECTED.labels(Rejection.FILE).inc(refused_with_file)

@@ -1,11 +1,11 @@
 """Actors of the evaluation queue."""
 
 from dataclasses import replace
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 
 import msgspec
 
-from tutormax import evaluation, rescoring, settings
+from tutormax import db, evaluation, insights, rescoring, settings
 from tutormax.broker import Queue
 from tutormax.errors import PermanentError
 from tutormax.evaluation import FIRST, EvaluationSummary, Judgement
@@ -28,7 +28,11 @@ def evaluate_tutor_performance(job: Job, window_end: datetime | None = None) -> 
     """
     window = Window.latest(job.slot) if window_end is None else _ended(job, Window.ending(window_end))
     with job.transaction() as connection:
+        counted = insights.first_counted(connection, window)
         summary = evaluation.judge_tutors(connection, window)
+        # Not for a quarter hour that was named, nor for one that had been judged: that is no news.
+        if window_end is None and summary.rows_written:
+            db.after_commit(connection, lambda: _measure(job, counted))
         rescoring.request(connection, summary.fell, "tier fell")
     return replace(summary, rows_corrected=_correct(job, window))
 
@@ -45,6 +49,10 @@ def evaluate_single_tutor(job: Job, tutor_id: int) -> EvaluationSummary:
     summary = evaluation.evaluate_single_tutor(job.connection, tutor_id, Window.latest(job.slot))
     rescoring.request(job.connection, summary.fell, "tier fell")
     return summary
+
+
+def _measure(job: Job, counted: list[insights.Counted]) -> None:
+    insights.observe(counted, judged_at=job.lease.started_at, published_at=datetime.now(UTC))
 
 
 def _ended(job: Job, window: Window) -> Window:

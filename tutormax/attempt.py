@@ -31,7 +31,7 @@ class Attempt(Generic[T]):
         try:
             return self.start().result(max(0.0, seconds))
         except TimeoutError:
-            raise TimeoutError(f"{self.name} gave no answer within {seconds:.2g} s") from None
+            raise TimeoutError(f"{self.name} gave no answer in time") from None
 
     def _run(self, future: Future[T]) -> None:
         try:

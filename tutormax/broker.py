@@ -94,7 +94,7 @@ class DoorbellBroker(dramatiq.Broker):
         if delay is not None:
             raise DelayedMessageError(f"a delay of {delay} ms: send the job with run_at= instead")
         self.emit_before("enqueue", message, delay)
-        self.client.rpush(_list(message.queue_name), message.encode())
+        self.client.rpush(list_name(message.queue_name), message.encode())
         self.emit_after("enqueue", message, delay)
         return message
 
@@ -103,14 +103,14 @@ class DoorbellBroker(dramatiq.Broker):
         pipeline = self.client.pipeline(transaction=False)
         for doorbell in doorbells:
             push = pipeline.lpush if doorbell.priority > 0 else pipeline.rpush
-            push(_list(doorbell.queue), _encode(doorbell))
+            push(list_name(doorbell.queue), _encode(doorbell))
         pipeline.execute()
         for doorbell in doorbells:
             metrics.MESSAGES_ENQUEUED.labels(doorbell.queue, doorbell.actor, doorbell.reason).inc()
 
     def waiting(self, queue: str) -> int:
         """Return how many doorbells a queue holds."""
-        return int(self.client.llen(_list(queue)))
+        return int(self.client.llen(list_name(queue)))
 
     def consume(self, queue_name: str, prefetch: int = 1, timeout: int = 30000) -> Consumer:
         """Return a consumer that holds no more doorbells than its worker has threads."""
@@ -119,7 +119,7 @@ class DoorbellBroker(dramatiq.Broker):
 
     def flush(self, queue_name: str) -> None:
         """Forget the doorbells of a queue; the relay will ring again."""
-        self.client.delete(_list(queue_name))
+        self.client.delete(list_name(queue_name))
 
     def flush_all(self) -> None:
         """Forget the doorbells of every queue."""
@@ -131,8 +131,8 @@ class DoorbellBroker(dramatiq.Broker):
         _log.warning("malformed message put aside", queue=queue, why=why, bytes=len(raw))
         metrics.MESSAGES_MALFORMED.labels(queue).inc()
         pipeline = self.client.pipeline(transaction=False)
-        pipeline.lpush(f"{_list(queue)}:malformed", raw[:LARGEST_DOORBELL_BYTES])
-        pipeline.ltrim(f"{_list(queue)}:malformed", 0, MALFORMED_KEPT - 1)
+        pipeline.lpush(f"{list_name(queue)}:malformed", raw[:LARGEST_DOORBELL_BYTES])
+        pipeline.ltrim(f"{list_name(queue)}:malformed", 0, MALFORMED_KEPT - 1)
         pipeline.execute()
 
 
@@ -154,7 +154,7 @@ class DoorbellConsumer(Consumer):
             if self._held >= self._limit and not self._free.wait_for(self._has_room, timeout=BLOCK_SECONDS):
                 return None
         try:
-            answer: Any = self._broker.client.blpop([_list(self._queue)], timeout=BLOCK_SECONDS)
+            answer: Any = self._broker.client.blpop([list_name(self._queue)], timeout=BLOCK_SECONDS)
             return None if answer is None else self._opened(answer[1])
         except redis.RedisError as error:
             # Whatever Redis does, stalls and refusals included, the consumer is started again.
@@ -223,7 +223,8 @@ def install(url: str | None = None, *, middleware: Sequence[dramatiq.Middleware]
     return broker
 
 
-def _list(queue: str) -> str:
+def list_name(queue: str) -> str:
+    """Return the Redis key of a queue's doorbells."""
     return f"tutormax:doorbells:{queue}"
 
 

@@ -5,7 +5,7 @@ import threading
 import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from typing import Any, Concatenate, ParamSpec, TypeVar
+from typing import Concatenate, ParamSpec, TypeVar
 
 import dramatiq
 from dramatiq.broker import MessageProxy
@@ -128,8 +128,11 @@ class Instrumentation(Middleware):
             return
         if elapsed is not None:
             series.duration.observe(elapsed, _exemplar(answer, message))
-        _count_wait(series, answer)
-        _count_failure(series, message.actor_name, answer)
+        if answer.lease is not None:
+            _count_wait(series, answer.lease.wait_seconds)
+            _count_tenant(answer.lease.organization_id, answer.outcome)
+        if answer.outcome is not Outcome.SUCCESS:
+            _count_failure(series, message.actor_name, answer)
 
     @harmless
     def after_skip_message(self, broker: dramatiq.Broker, message: MessageProxy) -> None:
@@ -153,15 +156,15 @@ def _exemplar(answer: Answer, message: MessageProxy) -> dict[str, str]:
     return job if answer.trace_id is None else {"trace_id": answer.trace_id, **job}
 
 
-def _count_wait(series: _Actor, answer: Answer) -> None:
-    if answer.lease is None or answer.wait_seconds is None:
-        return
-    series.wait.observe(max(0.0, answer.wait_seconds))
-    if answer.wait_seconds > series.target_wait_seconds:
+def _count_wait(series: _Actor, wait_seconds: float) -> None:
+    series.wait.observe(max(0.0, wait_seconds))
+    if wait_seconds > series.target_wait_seconds:
         series.late.inc()
-    organization: Any = answer.lease.organization_id
+
+
+def _count_tenant(organization: int | None, outcome: Outcome) -> None:
     tenant = "none" if organization is None else metrics.tenant_label(str(organization))
-    metrics.TENANT_MESSAGES.labels(tenant, answer.outcome).inc()
+    metrics.TENANT_MESSAGES.labels(tenant, outcome).inc()
 
 
 def _count_failure(series: _Actor, actor: str, answer: Answer) -> None:

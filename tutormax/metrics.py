@@ -192,7 +192,7 @@ SESSIONS_INGESTED = counter(
 )
 SESSIONS_REJECTED = counter(
     "tutormax_sessions_rejected_total",
-    "Sessions refused by validation, by the column at fault.",
+    "Sessions refused by validation, with their own row or with their whole file.",
     ("reason",),
     by=WORKER,
 )

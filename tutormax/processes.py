@@ -1,4 +1,4 @@
-"""Workers and the scheduler as children of one process: started, watched, and stopped with it."""
+"""Workers, scheduler and exporter as children of one process: started, watched, and stopped with it."""
 
 import contextlib
 import ctypes
@@ -20,6 +20,7 @@ PR_SET_PDEATHSIG = 1
 _LIBC = ctypes.CDLL(None) if sys.platform == "linux" else None
 
 STOP_SECONDS = 10.0
+REST_SECONDS = 5.0
 
 
 def worker_command(queues: Sequence[str], *, threads: int) -> list[str]:
@@ -32,11 +33,18 @@ def scheduler_command() -> list[str]:
     return [sys.executable, "-m", "schedules"]
 
 
+def exporter_command() -> list[str]:
+    """Return the command of the exporter."""
+    return [sys.executable, "-m", "tutormax.exporter"]
+
+
 # At a desk one process serves every queue but training, whose thread must not keep others waiting.
 DESK: Mapping[str, list[str]] = {
     "worker": worker_command(["data_generation", "evaluation", "prediction", "default"], threads=4),
     "trainer": worker_command(["training"], threads=1),
 }
+# And what every desk needs besides.
+AROUND: Mapping[str, list[str]] = {"scheduler": scheduler_command(), "exporter": exporter_command()}
 
 
 @dataclass(slots=True)
@@ -46,10 +54,12 @@ class Children:
     environment: Mapping[str, str]
     running: dict[str, subprocess.Popen[bytes]] = field(default_factory=dict)
     commands: dict[str, list[str]] = field(default_factory=dict)
+    started_at: dict[str, float] = field(default_factory=dict)
 
     def start(self, name: str, command: list[str]) -> None:
         """Start a child in a session of its own: a Ctrl-C reaches us, and we stop it in order."""
         self.commands[name] = command
+        self.started_at[name] = time.monotonic()
         self.running[name] = subprocess.Popen(  # noqa: S603 - our own commands
             command,
             env=os.environ | dict(self.environment),
@@ -58,9 +68,10 @@ class Children:
         )
 
     def restart_fallen(self) -> None:
-        """Start again whatever has ended by itself."""
+        """Start again whatever has ended by itself, but no process more often than every few seconds."""
         for name, process in list(self.running.items()):
-            if process.poll() is not None:
+            rested = time.monotonic() - self.started_at[name] > REST_SECONDS
+            if rested and process.poll() is not None:
                 _log.error("process ended, started again", process=name, exit_code=process.returncode)
                 self.start(name, self.commands[name])
 

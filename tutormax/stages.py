@@ -6,7 +6,6 @@ from itertools import product
 
 from tutormax import metrics
 from tutormax.broker import Queue
-from tutormax.catalogue import OTHER
 from tutormax.jobs.execution import Outcome
 from tutormax.populations import Population
 from tutormax.risk import LEVELS
@@ -17,6 +16,13 @@ class Source(StrEnum):
 
     GENERATION = "generation"
     INGEST = "ingest"
+
+
+class Rejection(StrEnum):
+    """Why a session was not taken in: its own row was wrong, or too many others of its file."""
+
+    ROW = "row"
+    FILE = "file"
 
 
 class InsightStage(StrEnum):
@@ -38,7 +44,8 @@ def _begin_generation() -> None:
 
 def _begin_ingest() -> None:
     metrics.SESSIONS_INGESTED.labels(Source.INGEST)
-    metrics.SESSIONS_REJECTED.labels(OTHER)
+    for rejection in Rejection:
+        metrics.SESSIONS_REJECTED.labels(rejection)
 
 
 def _begin_evaluation() -> None:

@@ -69,11 +69,6 @@ class Answer:
     trace_id: str | None = None
     exception: str | None = None
 
-    @property
-    def wait_seconds(self) -> float | None:
-        """Seconds from due to started."""
-        return None if self.lease is None else (self.lease.started_at - self.lease.available_at).total_seconds()
-
 
 @dataclass(frozen=True, slots=True)
 class Plan:

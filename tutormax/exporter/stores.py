@@ -1,0 +1,96 @@
+"""What the exporter reads: one pipeline of Redis, and one read-only transaction of PostgreSQL."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Any
+
+import redis
+from sqlalchemy import Connection, Engine
+
+from tutormax import broker, db, queries, servers
+from tutormax.broker import Queue
+
+# A statement that takes longer is given up; a whole transaction has half a dozen.
+STATEMENT_SECONDS = 2.0
+# The population is counted once a minute, whoever asks, and may take its time.
+COUNTING_SECONDS = 30.0
+MOST_SCHEDULES = 100
+
+Rows = Sequence[Mapping[str, Any]]
+
+
+@dataclass(frozen=True, slots=True)
+class Ledger:
+    """What one transaction saw."""
+
+    depths: Rows
+    schedules: Rows
+    processes: Rows
+    models: Rows
+    operator_actions: Rows
+
+
+class Stores:
+    """Connections of the exporter's own, made on first use."""
+
+    @cached_property
+    def engine(self) -> Engine:
+        """Read-only, and quick to give up."""
+        return self._connect(STATEMENT_SECONDS)
+
+    @cached_property
+    def patient_engine(self) -> Engine:
+        """Read-only, for the one question that reads every tutor."""
+        return self._connect(COUNTING_SECONDS)
+
+    @cached_property
+    def client(self) -> redis.Redis:
+        """Redis, and quick to give up."""
+        return redis.Redis.from_url(
+            servers.endpoints().redis_url,
+            socket_timeout=1,
+            socket_connect_timeout=1,
+            client_name="tutormax-exporter",
+        )
+
+    @staticmethod
+    def _connect(seconds: float) -> Engine:
+        return db.connect(
+            servers.endpoints().database_url,
+            application="tutormax exporter",
+            statement_timeout_seconds=seconds,
+            read_only=True,
+        )
+
+    def doorbells(self) -> dict[str, int]:
+        """Return how many doorbells wait on each queue."""
+        pipeline = self.client.pipeline(transaction=False)
+        for queue in Queue:
+            pipeline.llen(broker.list_name(queue))
+        return dict(zip(Queue, pipeline.execute(), strict=True))
+
+    def ledger(self) -> Ledger:
+        """Return everything that is read at every scrape."""
+        with self.engine.connect() as connection:
+            return Ledger(
+                depths=_rows(connection, "queue_depths"),
+                schedules=_rows(connection, "schedules", most=MOST_SCHEDULES + 1),
+                processes=_rows(connection, "processes"),
+                models=_rows(connection, "models"),
+                operator_actions=_rows(connection, "operator_actions"),
+            )
+
+    def processes(self) -> Rows:
+        """Return who is there."""
+        with self.engine.connect() as connection:
+            return _rows(connection, "processes")
+
+    def tutors(self) -> Rows:
+        """Return the tutors by tier and risk."""
+        with self.patient_engine.connect() as connection:
+            return _rows(connection, "tutors")
+
+
+def _rows(connection: Connection, name: str, **bound: object) -> Rows:
+    return [dict(row) for row in connection.execute(queries.load(f"exporter/{name}"), bound).mappings()]

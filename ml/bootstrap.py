@@ -3,12 +3,9 @@
 from dataclasses import dataclass
 
 import numpy as np
-from numpy.typing import NDArray
 
 from ml.calibration import Labels, line, log_odds
-from ml.validation import Values, weighted_auc
-
-Groups = NDArray[np.int64]
+from ml.validation import Groups, Values, weighted_auc
 
 ROUNDS = 200
 

@@ -103,8 +103,9 @@ RULES: tuple[Rule, ...] = (
     Rule("largest additivity error", high=1e-4, why="its reasons would not sum to its score"),
     Rule("largest share of one feature", high=0.60, why="one feature gives the answer away"),
     Rule("of 20 declining tutors, those scored higher", low=18, why="it does not see decline"),
-    Rule("rank correlation with its refit", low=0.97, why="more rows made another model of it"),
-    Rule("mean of its refit over its own", low=0.9, high=1.1, why="more rows moved its probabilities"),
+    # Honest ones of 75 to 1,500 tutors were seen from 0.86 to 0.98, and their means from 0.92 to 1.29.
+    Rule("rank correlation with its refit", low=0.8, why="more rows made another model of it"),
+    Rule("mean of its refit over its own", low=0.7, high=1.4, why="more rows moved its probabilities"),
     Rule("days newer than the champion", low=0, on_failure=KEEP, why="the champion has learnt from newer weeks"),
     Rule("30-day log-loss over the champion", high=0.002, on_failure=KEEP, why="the champion is righter"),
     Rule("chance that it is worse by 0.002", high=0.05, on_failure=KEEP, why="it may well be worse"),

@@ -11,6 +11,7 @@ from ml.calibration import Labels, line, log_loss, log_odds
 
 Values = NDArray[np.float64]
 Mask = NDArray[np.bool_]
+Groups = NDArray[np.int64]
 
 BINS = 15
 CUTS = {"high": 0.5, "critical": 0.75}
@@ -93,10 +94,15 @@ def calibration_error(labels: Labels, probabilities: Values) -> float:
     return sum(gaps) / len(labels)
 
 
-def sampling_error(probabilities: Values, seed: int, draws: int = 200) -> float:
-    """Return the calibration error that probabilities on as many rows exceed once in 20 times though they are right."""
+def sampling_error(probabilities: Values, groups: Groups, seed: int, draws: int = 200) -> float:
+    """Return the calibration error that probabilities on as many rows exceed once in 20 times though they are right.
+
+    The weeks of one tutor share one fate: labels that overlap are no more evidence than one of them.
+    """
     generator = np.random.default_rng(seed)
-    drawn = (generator.random((draws, len(probabilities))) < probabilities).astype(np.int8)
+    _, members = np.unique(groups, return_inverse=True)
+    fates = generator.random((draws, int(members.max()) + 1))[:, members]
+    drawn = (fates < probabilities).astype(np.int8)
     return float(np.quantile([calibration_error(labels, probabilities) for labels in drawn], 0.95))
 
 

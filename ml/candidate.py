@@ -1,0 +1,140 @@
+"""A challenger from data to files: learnt, held against champion, rule and logistic regression, and judged."""
+
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass
+from importlib.metadata import version
+
+import numpy as np
+
+from ml import contests, evidence, packing
+from ml.boosting import FOLDS, MOST_TREES, PARAMETERS, PATIENCE, Examples
+from ml.contests import Champion, Contest
+from ml.dataset import Dataset
+from ml.features.build import feature_version, sql_sha256
+from ml.features.catalogue import NAMES
+from ml.gate import Judgement, judge
+from ml.labels import NOT_MATURE
+from ml.model import Matrix
+from ml.projection import ANCHOR, HORIZONS
+from ml.split import split
+from ml.training import Learnt, Lesson, Progress, Status, Training, train
+from tutormax.populations import Population
+
+# The newest snapshot of everybody lies within this time.
+CURRENT = np.timedelta64(7, "D")
+LIBRARIES = ("xgboost", "numpy", "scikit-learn")
+
+
+@dataclass(frozen=True, slots=True)
+class Terms:
+    """What a training is told besides its data."""
+
+    population: Population
+    as_of: np.datetime64
+    seed: int
+    threads: int
+    least_rows: int
+    test_share: float
+
+
+@dataclass(frozen=True, slots=True)
+class Candidate:
+    """A judged challenger, ready to be published."""
+
+    judgement: Judgement
+    metrics: Mapping[str, object]
+    files: Mapping[str, bytes]
+    facts: Mapping[str, object]
+
+
+def make(dataset: Dataset, champion: Champion | None, terms: Terms, progress: Progress) -> Candidate | Training:
+    """Return a judged challenger, or the training that found too little to learn from."""
+    taught = lessons(dataset, terms.test_share)
+    training = train(taught, least_rows=terms.least_rows, seed=terms.seed, threads=terms.threads, progress=progress)
+    if training.status is not Status.TRAINED:
+        return training
+    held = {horizon: contest(taught[horizon], horizon, training, champion) for horizon in training.learnt}
+    shown = (
+        evidence.of_data(dataset.features.values, taught[ANCHOR], champion)
+        | evidence.of_validation(held[ANCHOR], terms.seed)
+        | evidence.of_comparison(held, terms.seed)
+        | evidence.of_model(training.validated(NAMES), training.served(NAMES), current(dataset), taught[ANCHOR])
+        | evidence.of_age(terms.as_of, champion)
+    )
+    judgement = judge(shown, terms.population)
+    metrics = {
+        "gate": asdict(judgement),
+        "horizons": {str(h): _record(taught[h], training.learnt.get(h), held.get(h)) for h in HORIZONS}
+        | {str(h): {"status": Status.SKIPPED_INSUFFICIENT_DATA, "reason": why} for h, why in training.skipped.items()},
+        "champion": None if champion is None else champion.model_id,
+    }
+    served, validated = training.served(NAMES), training.validated(NAMES)
+    files = packing.pack(served, validated, current(dataset), metrics)
+    return Candidate(judgement, metrics, files, _facts(dataset, taught, training, champion, terms))
+
+
+def lessons(dataset: Dataset, test_share: float) -> dict[int, Lesson]:
+    """Return each horizon's mature rows, split in time."""
+    taught = {}
+    for horizon, labels in dataset.labels.items():
+        as_of = dataset.features.spine.as_of
+        parts = split(as_of, labels, horizon_days=horizon, test_share=test_share)
+        mature = labels != NOT_MATURE
+        examples = Examples(NAMES, finite(dataset.features.values), labels, dataset.groups).where(mature)
+        taught[horizon] = Lesson(examples, as_of[mature], parts.fit[mature], parts.validation[mature])
+    return taught
+
+
+def contest(lesson: Lesson, horizon: int, training: Training, champion: Champion | None) -> Contest:
+    """Return one horizon's contest, on unseen weeks or else on unseen tutors."""
+    of_unseen_tutors = training.learnt[horizon].of_unseen_tutors
+    if of_unseen_tutors is not None:
+        return contests.on_tutors(lesson.examples, horizon, of_unseen_tutors)
+    return contests.on_weeks(lesson, horizon, training.validated(NAMES), champion)
+
+
+def finite(values: Matrix) -> Matrix:
+    """Return features with what is infinite as unknown, as it is when scored."""
+    return np.where(np.isfinite(values), values, np.float32(np.nan))
+
+
+def current(dataset: Dataset) -> Matrix:
+    """Return the newest features of everybody."""
+    as_of = dataset.features.spine.as_of
+    return finite(dataset.features.values[as_of > as_of.max() - CURRENT])
+
+
+def _record(lesson: Lesson, learnt: Learnt | None, held: Contest | None) -> dict[str, object]:
+    if learnt is None or held is None:
+        return {}
+    return {
+        "status": Status.TRAINED,
+        "validated_on": "unseen weeks" if learnt.validated else "unseen tutors",
+        "trees": learnt.plan.trees,
+        "provisional": learnt.plan.provisional,
+        "calibration": asdict(learnt.plan.calibration),
+        "rows": len(lesson.examples.labels),
+        "rows_fit": int(lesson.fit.sum()),
+        "quality": {who: asdict(quality) for who, quality in held.qualities().items()},
+    }
+
+
+def _facts(
+    dataset: Dataset, taught: Mapping[int, Lesson], training: Training, champion: Champion | None, terms: Terms
+) -> dict[str, object]:
+    return {
+        "population": terms.population,
+        "as_of": str(terms.as_of),
+        "feature_version": feature_version(),
+        "sql_sha256": sql_sha256(),
+        "data_sha256": dataset.sha256(),
+        "rows": len(dataset),
+        "seed": terms.seed,
+        "parameters": {**PARAMETERS, "most_trees": MOST_TREES, "patience": PATIENCE, "folds": FOLDS},
+        "versions": {library: version(library) for library in LIBRARIES},
+        "champion": None if champion is None else champion.model_id,
+        # Tomorrow's challenger meets this model on rows from here on.
+        "unseen_from": {
+            str(h): str(taught[h].as_of[taught[h].validation].min()) for h in training.validated(NAMES).predictors
+        },
+    }

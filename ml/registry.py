@@ -1,0 +1,165 @@
+"""Which models there are, which one serves a population, and how that changes: rows first, links after."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from enum import StrEnum
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+from sqlalchemy import Connection, insert, select, text, update
+
+from ml import links
+from ml.gate import Decision
+from tutormax import db
+from tutormax.errors import PermanentError, TransientError
+from tutormax.populations import Population
+from tutormax.tables import audit_log, models
+
+
+class ModelStatus(StrEnum):
+    """What a model is to its population."""
+
+    CHAMPION = "champion"
+    RETIRED = "retired"
+    REJECTED = "rejected"
+
+
+class ChampionChangedError(TransientError):
+    """Another model became champion while this one was being held against the one before it."""
+
+
+class NoPreviousModelError(PermanentError):
+    """There is no model to go back to."""
+
+
+@dataclass(frozen=True, slots=True)
+class Registered:
+    """One model's row; its version is the name of its directory."""
+
+    population: Population
+    version: str
+    feature_version: str
+    manifest_sha256: str
+    as_of: datetime
+    trained_at: datetime
+
+    @property
+    def model_id(self) -> str:
+        """The name under which predictions refer to it: its path below the models' root."""
+        return f"{self.population}/{self.version}"
+
+
+def champion(connection: Connection, population: Population) -> Registered | None:
+    """Return the model that serves a population."""
+    return _newest(connection, population, ModelStatus.CHAMPION)
+
+
+def enter(
+    connection: Connection,
+    candidate: Registered,
+    decision: Decision,
+    *,
+    reason: str,
+    metrics: Mapping[str, Any],
+    met: str | None,
+    directory: Path,
+) -> ModelStatus:
+    """Record a trained model, as champion if the gate promotes it; the links follow the commit.
+
+    `met` is the model id of the champion it was held against; raises ChampionChangedError if that is no longer so.
+    """
+    _one_at_a_time(connection, candidate.population)
+    serving = champion(connection, candidate.population)
+    if (serving.model_id if serving else None) != met:
+        raise ChampionChangedError(f"{candidate.model_id} met {met}, but {serving} serves by now")
+    status = ModelStatus.CHAMPION if decision is Decision.PROMOTE else ModelStatus.REJECTED
+    if status is ModelStatus.CHAMPION and serving:
+        _set_status(connection, serving, ModelStatus.RETIRED)
+    connection.execute(
+        insert(models).values(
+            model_id=candidate.model_id,
+            population=candidate.population,
+            status=status,
+            feature_version=candidate.feature_version,
+            manifest_sha256=candidate.manifest_sha256,
+            as_of=candidate.as_of,
+            trained_at=candidate.trained_at,
+            metrics=dict(metrics),
+            reason=reason,
+        )
+    )
+    if status is ModelStatus.CHAMPION:
+        _links_follow(connection, candidate, directory)
+    return status
+
+
+def roll_back(connection: Connection, population: Population, *, who: str, reason: str, directory: Path) -> Registered:
+    """Let the champion before this one serve again, with an audit row; raise NoPreviousModelError if there is none."""
+    _one_at_a_time(connection, population)
+    serving = champion(connection, population)
+    before = serving and _newest(connection, population, ModelStatus.RETIRED, trained_before=serving.trained_at)
+    if not serving or not before:
+        raise NoPreviousModelError(f"{population} has no model before {serving and serving.model_id}")
+    _set_status(connection, serving, ModelStatus.RETIRED)
+    _set_status(connection, before, ModelStatus.CHAMPION)
+    connection.execute(
+        insert(audit_log).values(
+            who=who,
+            action="roll back model",
+            subject=before.model_id,
+            reason=reason,
+            details={"instead_of": serving.model_id},
+        )
+    )
+    _links_follow(connection, before, directory)
+    return before
+
+
+def align_links(connection: Connection, serving: Registered, directory: Path) -> bool:
+    """Make the links name what serves and what served before it; return whether they were behind."""
+    before = _newest(connection, serving.population, ModelStatus.RETIRED, trained_before=serving.trained_at)
+    return links.align(directory, serving.version, before.version if before else None)
+
+
+def _links_follow(connection: Connection, serving: Registered, directory: Path) -> None:
+    before = _newest(connection, serving.population, ModelStatus.RETIRED, trained_before=serving.trained_at)
+    db.after_commit(connection, partial(links.align, directory, serving.version, before.version if before else None))
+
+
+def _newest(
+    connection: Connection, population: Population, status: ModelStatus, *, trained_before: datetime | None = None
+) -> Registered | None:
+    statement = (
+        select(models)
+        .where(models.c.population == population, models.c.status == status)
+        .order_by(models.c.trained_at.desc(), models.c.model_id.desc())
+        .limit(1)
+    )
+    if trained_before is not None:
+        statement = statement.where(models.c.trained_at < trained_before)
+    row = connection.execute(statement).one_or_none()
+    return (
+        None
+        if row is None
+        else Registered(
+            population=Population(row.population),
+            version=row.model_id.partition("/")[2],
+            feature_version=row.feature_version,
+            manifest_sha256=row.manifest_sha256,
+            as_of=row.as_of,
+            trained_at=row.trained_at,
+        )
+    )
+
+
+def _set_status(connection: Connection, model: Registered, status: ModelStatus) -> None:
+    connection.execute(update(models).where(models.c.model_id == model.model_id).values(status=status))
+
+
+def _one_at_a_time(connection: Connection, population: Population) -> None:
+    connection.execute(
+        text("select pg_advisory_xact_lock(hashtext('tutormax models'), hashtext(:population))"),
+        {"population": population},
+    )

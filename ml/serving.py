@@ -1,0 +1,98 @@
+"""The model that scores: loaded once, checked against the champion's row each time, replaced when that changes."""
+
+import threading
+from dataclasses import dataclass
+from functools import lru_cache
+from pathlib import Path
+
+from sqlalchemy import Connection
+
+from ml import artefact, registry, rule
+from ml.artefact import ArtefactError
+from ml.model import ChurnModel
+from ml.packing import unpack
+from ml.registry import Registered
+from ml.rule import Rule
+from tutormax import log, settings
+from tutormax.populations import Population
+
+_log = log.get(__name__)
+
+
+@dataclass(frozen=True, slots=True)
+class Scorer:
+    """What scores a population, and the name that its predictions carry."""
+
+    model_id: str
+    model: ChurnModel | Rule
+
+
+RULE = Scorer(rule.NAME, Rule())
+
+
+class Shelf:
+    """The models in memory, one a population."""
+
+    def __init__(self, root: Path) -> None:
+        self.root = root
+        self._loaded: dict[Population, tuple[Registered, Scorer]] = {}
+        self._refused: set[str] = set()
+        self._lock = threading.Lock()
+
+    def directory(self, population: Population) -> Path:
+        """Return where a population's models are."""
+        return self.root / population
+
+    def scorer(self, connection: Connection, population: Population) -> Scorer:
+        """Return what scores a population now: its champion, or the rule where there is none.
+
+        A champion that cannot be loaded is told once, and the one before it serves on; raises ArtefactError when this
+        process has none to serve on with.
+        """
+        wanted = registry.champion(connection, population)
+        if wanted is None:
+            return RULE
+        with self._lock:
+            held = self._loaded.get(population)
+            if held is None or held[0] != wanted:
+                held = self._replaced(connection, wanted, held)
+            return held[1]
+
+    def _replaced(
+        self, connection: Connection, wanted: Registered, held: tuple[Registered, Scorer] | None
+    ) -> tuple[Registered, Scorer]:
+        try:
+            loaded = self._load(wanted)
+        except ArtefactError as error:
+            if held is None:
+                raise
+            if wanted.model_id not in self._refused:
+                self._refused.add(wanted.model_id)
+                _log.error("champion refused, the one before serves on", model_id=wanted.model_id, error=str(error))
+            return held
+        self._loaded[wanted.population] = loaded
+        _log.info("model loaded", model_id=wanted.model_id)
+        self._align_links(connection, wanted)
+        return loaded
+
+    def _align_links(self, connection: Connection, wanted: Registered) -> None:
+        try:
+            if registry.align_links(connection, wanted, self.directory(wanted.population)):
+                _log.warning("link moved to the champion", model_id=wanted.model_id)
+        except OSError as error:  # whoever may only read the models still serves
+            _log.warning("link not moved to the champion", model_id=wanted.model_id, error=str(error))
+
+    def _load(self, wanted: Registered) -> tuple[Registered, Scorer]:
+        directory = self.directory(wanted.population)
+        model = unpack(artefact.read(directory, wanted.version, wanted.manifest_sha256))
+        return wanted, Scorer(wanted.model_id, model)
+
+
+@lru_cache(maxsize=4)
+def _shelf_at(root: Path) -> Shelf:
+    return Shelf(root)
+
+
+def shelf() -> Shelf:
+    """Return this process's models."""
+    return _shelf_at(settings.current().model_save_path.resolve())

@@ -210,6 +210,12 @@ def test_a_time_is_read_in_its_own_zone_or_the_files(staffed: Desk, told: str, z
     assert staffed.row("tutor_events").event_time == at(instant)
 
 
+def test_a_file_without_rows_is_taken_in(desk: Desk) -> None:
+    (report,) = desk.take_in(desk.write("tutors.csv", b"tutor_id,joined_at\n"))
+
+    assert (report.taken_in, report.read) == (True, 0)
+
+
 # Knowledge
 
 

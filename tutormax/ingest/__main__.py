@@ -27,7 +27,9 @@ TAKEN_IN, REFUSED, WRONG_USAGE, INTERRUPTED = 0, 1, 2, 130
 EXPLANATION = """\
 Files of tutors, students, sessions, feedback and events (CSV, JSON Lines or Parquet, the first two also .gz) may be
 given in any order. A row that is wrong is refused and reported, the others are taken in; a file of which too many rows
-are wrong is refused as a whole. Taking a file in again changes nothing.
+are wrong is refused as a whole. Taking a file in again changes nothing. Students need no file: sessions name them.
+A session that its tutor rescheduled (tutor_initiated_reschedule) becomes an event of the tutor, too, at the session's
+start, the only time that such a file gives.
 
 exit codes: 0 every file was taken in, 1 a file was refused, 2 wrong usage"""
 
@@ -76,7 +78,13 @@ def _parser() -> argparse.ArgumentParser:
     add = parser.add_argument
     add("files", nargs="+", type=Path, metavar="FILE")
     add("--organization", required=True, metavar="NAME", help="whose data they are; made when it is new")
-    add("--timezone", type=_zone, metavar="ZONE", help="zone of times that name none, for example America/New_York")
+    add(
+        "--timezone",
+        type=_zone,
+        metavar="ZONE",
+        help="zone of times that name none, for example America/New_York; a time that its clocks showed twice is read "
+        "as the first, one that they skipped is refused",
+    )
     add(
         "--known-at",
         default="now",

@@ -36,8 +36,11 @@ class Source:
 
 def open_file(path: Path) -> Reader:
     """Open a file of any format; raise UnreadableFileError when it cannot be read at all."""
-    if not path.is_file():
-        raise UnreadableFileError(f"{path}: {'is not a file' if path.exists() else 'no such file'}")
+    try:
+        if not path.is_file():
+            raise UnreadableFileError(f"{path}: {'is not a file' if path.exists() else 'no such file'}")
+    except OSError as error:
+        raise UnreadableFileError(f"{path}: {error.strerror}") from None
     reader = next((reader for ending, reader in READERS.items() if path.name.lower().endswith(ending)), None)
     if reader is None:
         raise UnreadableFileError(f"{path}: is of no known format; the name must end in one of {', '.join(READERS)}")

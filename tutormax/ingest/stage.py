@@ -11,9 +11,9 @@ from zoneinfo import ZoneInfo
 
 from sqlalchemy import Connection
 
-from tutormax import partitions
+from tutormax import intake, partitions
 from tutormax.ingest import organization, staging, upsert
-from tutormax.ingest.batch import FileRefusedError
+from tutormax.ingest.batch import FileRefusedError, UnreadableFileError
 from tutormax.ingest.kinds import Kind
 from tutormax.ingest.reading import Source, sources
 from tutormax.ingest.report import FileReport, Refusals, RefusalSink
@@ -77,8 +77,12 @@ class _Intake:
         try:
             with self.begin() as connection:
                 change = self._take_in(connection)
-        except FileRefusedError as error:
+                self._tell(connection, accepted=change.inserted, refused_rows=self.refusals.count)
+        except (FileRefusedError, UnreadableFileError) as error:
+            # It could be opened a moment ago; the files that came before it are in.
             reason = str(error)
+            with self.begin() as connection:
+                self._tell(connection, refused_with_file=self.read)
         taken = self.read - self.refusals.count if reason is None else 0
         return FileReport(
             self.source.path,
@@ -95,10 +99,14 @@ class _Intake:
             ignored_columns=tuple(self.validator.ignored()),
         )
 
+    def _tell(self, connection: Connection, **counts: int) -> None:
+        """Let a worker count sessions."""
+        if self.source.kind is Kind.SESSIONS:
+            intake.tell(connection, **counts)
+
     def _take_in(self, connection: Connection) -> upsert.Change:
         kind = self.source.kind
-        owner = organization.hold(connection, self.terms.organization)
-        self._stage(connection)
+        self._stage(connection, organization.hold(connection, self.terms.organization))
         self._check_share()
         # In a transaction of their own, because new partitions lock everybody out until they are committed;
         # and before this one reads the tables, because it would lock out itself.
@@ -107,13 +115,13 @@ class _Intake:
             for month in months:
                 partitions.ensure(other, month, month)
         names = self.validator.names()
-        self.refusals.add(upsert.refuse(connection, kind, owner, names))
+        self.refusals.add(upsert.refuse(connection, kind, names))
         self._check_share()
-        return upsert.write(connection, kind, owner, self.terms.now, self.validator.absent())
+        return upsert.write(connection, kind, self.terms.now, self.validator.absent())
 
-    def _stage(self, connection: Connection) -> None:
+    def _stage(self, connection: Connection, owner: int) -> None:
         """Bring every row that its columns allow into the staging table."""
-        staging.create(connection, self.source.kind)
+        staging.create(connection, self.source.kind, owner)
         with closing(self.source.open()) as reader, staging.copying(connection, self.source.kind) as append:
             self.validator.check_header(reader.header)
             for batch in reader.batches(self.validator.choose):

@@ -13,14 +13,16 @@ from tutormax.ingest.validation import KNOWN_AT
 from tutormax.ingest.values import Identifier
 
 
-def create(connection: Connection, kind: Kind) -> None:
-    """Make an empty staging table for one kind of rows."""
-    columns = ", ".join(f"{column.name} {column.rule.sql_type}" for column in COLUMNS[kind])
+def create(connection: Connection, kind: Kind, organization: int) -> None:
+    """Make an empty staging table for one kind of rows of an organization."""
+    columns = [f"{column.name} {column.rule.sql_type}" for column in COLUMNS[kind]]
+    # The organization is a column and no constant: for one that is new the planner would expect no rows to join,
+    # because it has counted none, and would go through all of them once for each staged row.
+    owner = f"organization_id integer not null default {organization}"
+    definition = ", ".join(["line bigint not null", *columns, f"{KNOWN_AT} timestamptz", owner])
     # Inside a caller's longer transaction the last file's table may still be there.
     connection.execute(text("drop table if exists staged"))
-    connection.execute(
-        text(f"create temporary table staged (line bigint not null, {columns}, {KNOWN_AT} timestamptz) on commit drop")
-    )
+    connection.execute(text(f"create temporary table staged ({definition}) on commit drop"))
 
 
 @contextmanager
@@ -29,7 +31,7 @@ def copying(connection: Connection, kind: Kind) -> Iterator[Callable[[Any], None
     driver = connection.connection.driver_connection
     if driver is None:
         raise RuntimeError("the connection is closed")
-    with driver.cursor() as cursor, cursor.copy("copy staged from stdin (format csv)") as copy:
+    with driver.cursor() as cursor, cursor.copy(_copy(kind)) as copy:
 
         def append(rows: Any) -> None:
             buffer = io.BytesIO()
@@ -39,4 +41,9 @@ def copying(connection: Connection, kind: Kind) -> Iterator[Callable[[Any], None
         yield append
     # The planner must know how many rows there are, and how many of them share an id; the rest is only carried.
     identifiers = [column.name for column in COLUMNS[kind] if isinstance(column.rule, Identifier)]
-    connection.execute(text(f"analyze staged ({', '.join(identifiers)})"))
+    connection.execute(text(f"analyze staged (organization_id, {', '.join(identifiers)})"))
+
+
+def _copy(kind: Kind) -> str:
+    names = ["line", *(column.name for column in COLUMNS[kind]), KNOWN_AT]
+    return f"copy staged ({', '.join(names)}) from stdin (format csv)"

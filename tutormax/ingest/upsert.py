@@ -16,11 +16,11 @@ TIMES = {Kind.SESSIONS: "scheduled_start", Kind.FEEDBACK: "submitted_at", Kind.E
 TABLES = {
     Kind.TUTORS: "tutors",
     Kind.STUDENTS: "students",
-    Kind.SESSIONS: "sessions, students, tutor_events",
+    Kind.SESSIONS: "sessions, tutor_events",
     Kind.FEEDBACK: "student_feedback",
     Kind.EVENTS: "tutor_events",
 }
-MANY_ROWS = 10_000
+MANY_ROWS = 1000
 RECALLED = {Kind.TUTORS, Kind.SESSIONS}
 
 
@@ -33,12 +33,12 @@ class Change:
     derived: int = 0
 
 
-def refuse(connection: Connection, kind: Kind, organization: int, names: Mapping[str, str]) -> list[Refusal]:
+def refuse(connection: Connection, kind: Kind, names: Mapping[str, str]) -> list[Refusal]:
     """Take the rows out of the staging table that contradict each other or what is known; return why.
 
     `names` has the file's names for our columns.
     """
-    rows = _execute(connection, f"refuse_{kind}", organization=organization)
+    rows = _result(connection, f"refuse_{kind}", {})
     return [
         Refusal(row.line, names.get(row.column_name, row.column_name), shown(row.value), row.reason) for row in rows
     ]
@@ -53,42 +53,39 @@ def months(connection: Connection, kind: Kind) -> list[datetime]:
     return list(connection.execute(text(statement)).scalars())
 
 
-def write(connection: Connection, kind: Kind, organization: int, now: datetime, absent: Sequence[str]) -> Change:
+def write(connection: Connection, kind: Kind, now: datetime, absent: Sequence[str]) -> Change:
     """Write the staged rows and ask for new scores of the tutors whose picture they change.
 
     `absent` names our columns of which the file says nothing: what is known of them stays.
     """
-    told = {"organization": organization, "now": now, "absent": list(absent)}
+    told = {"now": now, "absent": list(absent)}
     if kind in RECALLED and absent:
-        _run(connection, f"recall_{kind}", **told)
+        _result(connection, f"recall_{kind}", told)
     if kind is Kind.SESSIONS:
-        _run(connection, "register_students", **told)
-    row = _execute(connection, f"upsert_{kind}", **told)[0]
-    tutors = set(row.rescored)
-    derived = 0
+        registered = _result(connection, "register_students", told).rowcount
+        _count_anew(connection, "students", registered)
+    row = _result(connection, f"upsert_{kind}", told).one()
+    tutors, derived = set(row.rescored), 0
     if kind is Kind.SESSIONS:
+        moved = {"sessions": row.replanned, "tutors": row.former_tutors}
         if row.replanned:
-            _run(connection, "follow_sessions", sessions=row.replanned, tutors=row.former_tutors, **told)
-        reschedules = _execute(connection, "derive_reschedules", **told)[0]
+            _result(connection, "follow_sessions", moved)
+        reschedules = _result(connection, "derive_reschedules", told).one()
         tutors |= {*row.former_tutors, *reschedules.rescored}
         derived = reschedules.inserted
     rescoring.request(connection, tutors, f"ingest of {kind}")
-    if row.inserted + row.updated >= MANY_ROWS:
-        # Whoever reads next, the next ingest first, would plan with what autovacuum knew before.
-        connection.execute(text(f"analyze {TABLES[kind]}"))
+    _count_anew(connection, TABLES[kind], row.inserted + row.updated)
     return Change(row.inserted, row.updated, derived)
 
 
-def _execute(connection: Connection, name: str, **values: Any) -> Sequence[Any]:
-    rows: Sequence[Any] = _result(connection, name, values).all()
-    return rows
+def _count_anew(connection: Connection, tables: str, written: int) -> None:
+    """Let the planner know of many new rows: until autovacuum does, it would expect none of a new organization's."""
+    # Tutors are few, and every other kind is joined with them.
+    if written >= (1 if tables == TABLES[Kind.TUTORS] else MANY_ROWS):
+        connection.execute(text(f"analyze {tables}"))
 
 
-def _run(connection: Connection, name: str, **values: Any) -> None:
-    _result(connection, name, values)
-
-
-def _result(connection: Connection, name: str, values: dict[str, Any]) -> Any:
+def _result(connection: Connection, name: str, values: Mapping[str, Any]) -> Any:
     """Run one of our statements with those of some values that it names."""
     statement = queries.load(f"ingest/{name}")
     wanted = statement.compile().params

@@ -3,9 +3,11 @@
 -- reschedules reads one place. Its time is the session's start: the only time that such a file gives.
 with named as (
     select
-        session_id,
-        tutor_rescheduled,
+        organization_id,
+        tutor_id,
+        scheduled_start,
         known_at,
+        tutor_rescheduled,
         'tutormax:reschedule:' || session_id as external_id
     from staged
     where tutor_rescheduled is not null
@@ -13,19 +15,20 @@ with named as (
 
 compared as (
     select
+        named.organization_id,
         named.external_id,
         named.tutor_rescheduled,
-        sessions.tutor_id,
-        sessions.scheduled_start as event_time,
-        greatest(named.known_at, sessions.scheduled_start) as ingested_at,
+        tutors.tutor_id,
+        named.scheduled_start as event_time,
+        greatest(named.known_at, named.scheduled_start) as ingested_at,
         there.event_id,
         there.event_time as former_time,
         there.tutor_id as former_tutor
     from named
     left join tutor_events as there
-        on there.organization_id = :organization and named.external_id = there.external_id
-    inner join sessions
-        on sessions.organization_id = :organization and named.session_id = sessions.external_id
+        on named.organization_id = there.organization_id and named.external_id = there.external_id
+    inner join tutors
+        on named.organization_id = tutors.organization_id and named.tutor_id = tutors.external_id
     where named.tutor_rescheduled or there.event_id is not null
 ),
 
@@ -55,7 +58,7 @@ changed as (
 added as (
     insert into tutor_events (organization_id, external_id, tutor_id, event_type, event_time, by_tutor, ingested_at)
     select
-        :organization,
+        organization_id,
         external_id,
         tutor_id,
         'reschedule' as event_type,

@@ -7,7 +7,6 @@ update student_feedback set
 from sessions
 where
     sessions.session_id = any(cast(:sessions as bigint[]))
-    and sessions.organization_id = :organization
     and student_feedback.tutor_id = any(cast(:tutors as integer[]))
     and student_feedback.session_id = sessions.session_id
     and row(student_feedback.session_start, student_feedback.tutor_id, student_feedback.student_id)

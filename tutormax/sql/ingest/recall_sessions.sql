@@ -28,4 +28,4 @@ update staged set
         else staged.late_start_minutes
     end
 from sessions as known, silence
-where known.organization_id = :organization and known.external_id = staged.session_id
+where known.organization_id = staged.organization_id and known.external_id = staged.session_id

@@ -12,6 +12,6 @@ update staged set
     end
 from tutors as known
 where
-    known.organization_id = :organization
+    known.organization_id = staged.organization_id
     and known.external_id = staged.tutor_id
     and cast(:absent as text[]) && array['name', 'subjects', 'baseline_sessions_per_week']

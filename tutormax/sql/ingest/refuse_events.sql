@@ -6,7 +6,7 @@ with numbered as (
         min(staged.line) over (partition by staged.event_id) as first_line,
         exists(
             select true from tutors
-            where tutors.organization_id = :organization and tutors.external_id = staged.tutor_id
+            where tutors.organization_id = staged.organization_id and tutors.external_id = staged.tutor_id
         ) as tutor_known
     from staged
 ),

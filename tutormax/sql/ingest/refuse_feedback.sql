@@ -9,7 +9,7 @@ with numbered as (
         students.external_id as session_student
     from staged
     left join sessions
-        on sessions.organization_id = :organization and staged.session_id = sessions.external_id
+        on staged.organization_id = sessions.organization_id and staged.session_id = sessions.external_id
     left join tutors on sessions.tutor_id = tutors.tutor_id
     left join students on sessions.student_id = students.student_id
 ),

@@ -2,14 +2,14 @@
 -- One row is written for each, known since the earliest of their sessions was.
 insert into students (organization_id, external_id, ingested_at)
 select
-    :organization,
+    organization_id,
     student_id,
     min(coalesce(known_at, booked_at, scheduled_start)) as ingested_at
 from staged
 where
     not exists (
         select true from students
-        where students.organization_id = :organization and students.external_id = staged.student_id
+        where students.organization_id = staged.organization_id and students.external_id = staged.student_id
     )
-group by student_id
+group by organization_id, student_id
 order by student_id

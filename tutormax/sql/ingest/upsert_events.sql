@@ -2,6 +2,7 @@
 -- One row of counts, with the tutors to be scored again: those with a reschedule or fewer hours than before.
 with told as (
     select
+        staged.organization_id,
         staged.event_id as external_id,
         tutors.tutor_id,
         staged.event_type,
@@ -18,7 +19,7 @@ with told as (
         greatest(staged.known_at, staged.event_time) as ingested_at
     from staged
     inner join tutors
-        on tutors.organization_id = :organization and staged.tutor_id = tutors.external_id
+        on staged.organization_id = tutors.organization_id and staged.tutor_id = tutors.external_id
 ),
 
 compared as (
@@ -36,7 +37,7 @@ compared as (
         ) as is_changed
     from told
     left join tutor_events as there
-        on there.organization_id = :organization and told.external_id = there.external_id
+        on told.organization_id = there.organization_id and told.external_id = there.external_id
 ),
 
 changed as (
@@ -59,7 +60,7 @@ added as (
         organization_id, external_id, tutor_id, event_type, event_time, value, by_tutor, ingested_at
     )
     select
-        :organization,
+        organization_id,
         external_id,
         tutor_id,
         event_type,

@@ -2,6 +2,7 @@
 -- One row of counts, with the tutors to be scored again. Whose rating it is comes from the session.
 with compared as (
     select
+        staged.organization_id,
         staged.feedback_id as external_id,
         sessions.session_id,
         sessions.scheduled_start as session_start,
@@ -26,9 +27,9 @@ with compared as (
         ) as is_changed
     from staged
     inner join sessions
-        on sessions.organization_id = :organization and staged.session_id = sessions.external_id
+        on staged.organization_id = sessions.organization_id and staged.session_id = sessions.external_id
     left join student_feedback as there
-        on there.organization_id = :organization and staged.feedback_id = there.external_id
+        on staged.organization_id = there.organization_id and staged.feedback_id = there.external_id
 ),
 
 changed as (
@@ -54,7 +55,7 @@ added as (
         submitted_at, ingested_at
     )
     select
-        :organization,
+        organization_id,
         external_id,
         session_id,
         session_start,

@@ -23,9 +23,9 @@ with told as (
         end as outcome
     from staged
     inner join tutors
-        on tutors.organization_id = :organization and staged.tutor_id = tutors.external_id
+        on staged.organization_id = tutors.organization_id and staged.tutor_id = tutors.external_id
     inner join students
-        on students.organization_id = :organization and staged.student_id = students.external_id
+        on staged.organization_id = students.organization_id and staged.student_id = students.external_id
 ),
 
 held as (
@@ -42,6 +42,7 @@ held as (
 
 dated as (
     select
+        organization_id,
         session_id as external_id,
         tutor,
         student,
@@ -101,7 +102,7 @@ compared as (
         ) as is_decided
     from dated
     left join sessions as there
-        on there.organization_id = :organization and dated.external_id = there.external_id
+        on dated.organization_id = there.organization_id and dated.external_id = there.external_id
 ),
 
 changed as (
@@ -138,7 +139,7 @@ added as (
         late_start_minutes, engagement_score, objectives_met, technical_issues, tutor_replaced, ingested_at
     )
     select
-        :organization,
+        organization_id,
         external_id,
         tutor,
         student,

@@ -3,14 +3,14 @@
 with added as (
     insert into students (organization_id, external_id, ingested_at)
     select
-        :organization,
+        organization_id,
         student_id,
         greatest(known_at, coalesce(joined_at, :now)) as ingested_at
     from staged
     where
         not exists (
             select true from students
-            where students.organization_id = :organization and students.external_id = staged.student_id
+            where students.organization_id = staged.organization_id and students.external_id = staged.student_id
         )
     order by student_id
     returning student_id

@@ -2,6 +2,7 @@
 -- One row of counts. A tutor who changes has been known as long as before.
 with compared as (
     select
+        staged.organization_id,
         staged.tutor_id as external_id,
         staged.name,
         case
@@ -14,7 +15,7 @@ with compared as (
         known.tutor_id is null as is_new
     from staged
     left join tutors as known
-        on known.organization_id = :organization and staged.tutor_id = known.external_id
+        on staged.organization_id = known.organization_id and staged.tutor_id = known.external_id
 ),
 
 changed as (
@@ -37,7 +38,7 @@ added as (
         organization_id, external_id, name, subjects, baseline_sessions_per_week, joined_at, ingested_at
     )
     select
-        :organization,
+        organization_id,
         external_id,
         name,
         subjects,

@@ -741,11 +741,11 @@ def test_a_corrected_row_says_when(connection: Connection) -> None:
 # Tutors whose tier falls.
 
 
-def store_tier(connection: Connection, tutor: int, window: Window, tier: Tier | None) -> None:
+def store_tier(connection: Connection, tutor: int, window: Window, tier: Tier | None, *, days: int = 30) -> None:
     values = {
         "tutor_id": tutor,
         "window_end": window.end,
-        "window_days": 30,
+        "window_days": days,
         "sessions_scheduled": 9,
         "sessions_completed": 9,
         "no_show_count": 0,
@@ -787,6 +787,17 @@ def test_a_fall_is_told_once(connection: Connection) -> None:
     store_tier(connection, tutor, after(WINDOW, -1), Tier.STRONG)
 
     assert [evaluate(connection, after(WINDOW, number)).fell for number in range(3)] == [(tutor,), (), ()]
+
+
+def test_only_the_tier_of_30_days_falls(connection: Connection) -> None:
+    tutor = add_tutor(connection)
+    add_sessions(connection, tutor, 5, status="student_no_show")
+    add_session(connection, tutor, engagement_score=None, objectives_met=None)
+    store_tier(connection, tutor, after(WINDOW, -2), Tier.DEVELOPING)
+    for days in (7, 90):
+        store_tier(connection, tutor, after(WINDOW, -1), Tier.EXEMPLARY, days=days)
+
+    assert evaluate(connection).fell == ()
 
 
 def test_losing_the_evidence_is_no_fall(connection: Connection) -> None:

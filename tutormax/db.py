@@ -3,12 +3,12 @@
 import os
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from functools import lru_cache
 from weakref import WeakKeyDictionary
 
 from sqlalchemy import Connection, Engine, create_engine, event
 
 from tutormax import servers, settings
+from tutormax.per_process import PerProcess
 
 _waiting: WeakKeyDictionary[Connection, list[Callable[[], object]]] = WeakKeyDictionary()
 
@@ -46,24 +46,22 @@ def connect(
     )
 
 
-@lru_cache(maxsize=2)
-def _engine_of(pid: int) -> Engine:
-    made = connect(servers.endpoints().database_url, application=f"tutormax {pid}")
+def _own_engine() -> Engine:
+    made = connect(servers.endpoints().database_url, application=f"tutormax {os.getpid()}")
     # Whoever reconnects brings embedded servers back, should somebody have killed their supervisor.
     event.listen(made, "do_connect", lambda *_: servers.endpoints() and None)
     return made
 
 
-def engine() -> Engine:
-    """Return this process's engine."""
-    # One for each process: a forked worker must not share its parent's sockets.
-    return _engine_of(os.getpid())
+# One for each process: a forked worker must not share its parent's sockets.
+engine = PerProcess(_own_engine)
 
 
 def dispose() -> None:
     """Close this process's engine; the next use makes one from the settings as they are then."""
-    engine().dispose()
-    _engine_of.cache_clear()
+    made = engine.forget()
+    if made is not None:
+        made.dispose()
 
 
 @contextmanager

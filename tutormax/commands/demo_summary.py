@@ -80,27 +80,27 @@ def _newest_model(connection: Connection) -> Mapping[str, Any] | None:
     return None if row is None else dict(row)
 
 
+MEASURES = {
+    "AUC": "auc",
+    "of active tutors": "early_warning_auc",
+    "skill": "skill",
+    "Brier": "brier",
+    "calibration error": "calibration_error",
+}
+
+
 def _quality(model: Mapping[str, Any]) -> Table:
     record = model["metrics"]["horizons"][HORIZON]
     rows = record["quality"]["challenger"]["rows"]
-    made = table(
-        f"\nWho leaves within 30 days, on {words(record['validated_on'])} ({rows:,} rows)",
-        "", "AUC", "of active tutors", "skill", "Brier", "calibration error", "precision at critical", "recall at critical",
-        right=["AUC", "of active tutors", "skill", "Brier", "calibration error", "precision at critical", "recall at critical"],
-    )  # fmt: skip
+    columns = [*MEASURES, "precision at critical", "recall at critical"]
+    title = f"\nWho leaves within 30 days, on {words(record['validated_on'])} ({rows:,} rows)"
+    made = table(title, "", *columns, right=columns)
     for name, label in PREDICTORS.items():
         quality = record["quality"].get(name)
         if quality is not None:
             critical = quality["alarms"]["critical"]
-            made.add_row(
-                label,
-                *(
-                    number(quality[key], 3)
-                    for key in ("auc", "early_warning_auc", "skill", "brier", "calibration_error")
-                ),
-                percentage(critical["precision"]),
-                percentage(critical["recall"]),
-            )
+            measured = (number(quality[measure], 3) for measure in MEASURES.values())
+            made.add_row(label, *measured, percentage(critical["precision"]), percentage(critical["recall"]))
     return made
 
 

@@ -1,12 +1,10 @@
 """The keeper: one thread a process that renews the leases of its running jobs and tells them when to stop."""
 
 import logging
-import os
 import threading
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
-from functools import lru_cache
 from typing import Any
 from uuid import UUID
 
@@ -24,6 +22,7 @@ from tutormax.jobs.job import (
     ReplacedInterruption,
     ShutdownInterruption,
 )
+from tutormax.per_process import PerProcess
 
 # dramatiq tells of every exception it raises in a thread; ours are told by the job that stops.
 logging.getLogger("dramatiq.threading").setLevel(logging.ERROR)
@@ -130,14 +129,11 @@ class Keeper(threading.Thread):
             watched.job.interrupt(why)
 
 
-@lru_cache(maxsize=2)
-def _keeper_of(pid: int) -> Keeper:
-    keeper = Keeper()
-    keeper.start()
-    return keeper
+def _started() -> Keeper:
+    made = Keeper()
+    made.start()
+    return made
 
 
-def keeper() -> Keeper:
-    """Return this process's keeper, started on first use."""
-    # One for each process: threads do not survive a fork.
-    return _keeper_of(os.getpid())
+# This process's keeper, started on first use: threads do not survive a fork.
+keeper = PerProcess(_started)

@@ -72,7 +72,7 @@ def finish(connection: Connection, lease: Lease, result: Mapping[str, Any] | Non
 
     The state is `pending` when the job was asked for once more while it ran.
     """
-    return _end(connection, "finish_job", lease, result=None if result is None else orjson.dumps(result, option=orjson.OPT_NON_STR_KEYS).decode())
+    return _end(connection, "finish_job", lease, result=_json(result))
 
 
 def retry(connection: Connection, lease: Lease, failure: "Failure", *, seconds: float) -> State:
@@ -97,7 +97,7 @@ def hold(connection: Connection, lease: Lease, *, seconds: float, cursor: Any = 
         "hold_job",
         lease,
         seconds=seconds,
-        cursor=None if cursor is None else orjson.dumps(cursor, option=orjson.OPT_NON_STR_KEYS).decode(),
+        cursor=_json(cursor),
     )
 
 
@@ -115,6 +115,10 @@ class Failure:
             name: None if text is None else text.replace("\0", "\\0")[:20_000]
             for name, text in (("error", self.error), ("error_type", self.error_type), ("traceback", self.traceback))
         }
+
+
+def _json(value: object) -> str | None:
+    return None if value is None else orjson.dumps(value, option=orjson.OPT_NON_STR_KEYS).decode()
 
 
 def _end(connection: Connection, statement: str, lease: Lease, **values: object) -> State:

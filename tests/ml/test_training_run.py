@@ -1,0 +1,316 @@
+"""A training from end to end on a small marketplace: first model, second against it, one at a time, never half done."""
+
+import os
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterator
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+import msgspec
+import numpy as np
+import pytest
+from sqlalchemy import Connection, Engine, make_url, select, text
+
+from ml import artefact, candidate, history, links, packing, registry, training_process, training_run
+from ml.candidate import Candidate, Terms
+from ml.dataset import training_dataset
+from ml.features.build import microseconds
+from ml.gate import Decision, Verdict
+from ml.registry import ModelStatus, Registered
+from ml.training_process import TrainingFailedError, TrainingRefusedError
+from ml.training_run import Outcome, Request
+from tutormax import db, schema, servers
+from tutormax.generation.history import make_history
+from tutormax.generation.process import Parameters
+from tutormax.populations import Population
+from tutormax.tables import models
+
+END = datetime(2026, 6, 15, tzinfo=UTC)
+SYNTHETIC = Population.SYNTHETIC
+
+
+class StoppedError(Exception):
+    """Whoever waits for the training wants no more of it."""
+
+
+@pytest.fixture(scope="module")
+def url(endpoints: servers.Endpoints, engine: Engine) -> Iterator[str]:
+    """A database with a marketplace of 120 tutors and 150 days."""
+    with engine.connect().execution_options(isolation_level="AUTOCOMMIT") as connection:
+        connection.exec_driver_sql("create database training_run")
+    made = make_url(endpoints.database_url).set(database="training_run").render_as_string(hide_password=False)
+    own = db.connect(made)
+    with own.begin() as connection:
+        schema.upgrade(connection)
+        make_history(
+            connection,
+            organization="synthetic",
+            end=END,
+            days=150,
+            seed=3,
+            parameters=replace(Parameters(), tutors=120),
+        )
+    own.dispose()
+    yield made
+    with engine.connect().execution_options(isolation_level="AUTOCOMMIT") as connection:
+        connection.exec_driver_sql("drop database training_run with (force)")
+
+
+@pytest.fixture
+def own(url: str) -> Iterator[Engine]:
+    made = db.connect(url)
+    yield made
+    with made.begin() as connection:
+        connection.execute(models.delete())
+    made.dispose()
+
+
+@pytest.fixture
+def request_(tmp_path: Path) -> Request:
+    return Request(
+        population=SYNTHETIC,
+        as_of=END,
+        history_days=210,
+        trained_at=END + timedelta(hours=2),
+        root=str(tmp_path),
+        seed=7,
+        threads=2,
+        least_rows=100,
+        test_share=0.2,
+    )
+
+
+def silent(done: int, note: str) -> None:
+    """Hear nothing."""
+
+
+def entered(connection: Connection, request: Request, outcome: Outcome) -> Registered:
+    assert outcome.version is not None
+    assert outcome.decision is not None
+    made = Registered(
+        request.population,
+        outcome.version,
+        str(outcome.feature_version),
+        str(outcome.manifest_sha256),
+        request.as_of,
+        request.trained_at,
+    )
+    registry.enter(
+        connection,
+        made,
+        outcome.decision,
+        reason=outcome.reason,
+        metrics=outcome.metrics or {},
+        met=outcome.met,
+        directory=Path(request.root) / request.population,
+    )
+    return made
+
+
+def lock_is_free(engine: Engine) -> bool:
+    with engine.begin() as connection:
+        return bool(
+            connection.execute(text("select pg_try_advisory_xact_lock(hashtext('tutormax training'))")).scalar_one()
+        )
+
+
+def eventually(holds: Callable[[], bool]) -> bool:
+    ends = time.monotonic() + 20
+    while time.monotonic() < ends:
+        if holds():
+            return True
+        time.sleep(0.1)
+    return False
+
+
+def alive(pid: int) -> bool:
+    status = Path(f"/proc/{pid}/stat")
+    return status.exists() and status.read_text().split()[2] != "Z"
+
+
+def test_a_child_trains_the_first_model_and_the_next_one_meets_it(url: str, own: Engine, request_: Request) -> None:
+    told: list[int] = []
+
+    first = training_process.run(request_, database_url=url, progress=lambda done, _: told.append(done))
+
+    assert (first.status, first.decision, first.met) == ("trained", Decision.PROMOTE, None)
+    assert told == sorted(told)
+    assert {0, 60, 95} <= set(told)
+    with own.connect() as connection:
+        champion = entered(connection, request_, first)
+        connection.commit()
+        db.committed(connection)
+    directory = Path(request_.root) / SYNTHETIC
+    assert links.target(directory) == champion.version == "20260615_020000"
+
+    tomorrow = replace(request_, trained_at=request_.trained_at + timedelta(days=1))
+    second = training_run.run(own, tomorrow, silent)
+
+    assert second.met == champion.model_id
+    assert second.metrics is not None
+    compared = {check["name"]: check for check in msgspec.to_builtins(second.metrics)["gate"]["checks"]}
+    assert compared["30-day log-loss over the champion"]["value"] == 0
+    assert compared["30-day AUC over the champion"]["verdict"] == Verdict.PASSED
+    assert [line["version"] for line in history.read(directory)] == ["20260615_020000", "20260616_020000"]
+    assert history.broken_links(directory) == []
+
+
+def test_the_same_rows_and_seed_are_published_as_the_same_bytes(own: Engine, request_: Request) -> None:
+    directory = Path(request_.root) / SYNTHETIC
+
+    outcomes = [training_run.run(own, replace(request_, threads=threads), silent) for threads in (1, 2)]
+
+    one, two = (artefact.read(directory, str(outcome.version)) for outcome in outcomes)
+    assert one.files == two.files
+    assert one.manifest["data_sha256"] == two.manifest["data_sha256"]
+
+
+def test_a_published_model_holds_what_its_users_need(own: Engine, request_: Request) -> None:
+    outcome = training_run.run(own, request_, silent)
+
+    found = artefact.read(Path(request_.root) / SYNTHETIC, str(outcome.version), outcome.manifest_sha256)
+
+    assert set(packing.unpack(found).predictors) == {7, 30, 90}
+    metrics = msgspec.convert(found.json(packing.METRICS), dict)
+    assert metrics["horizons"]["1"]["status"] == "skipped_insufficient_data"
+    assert metrics["horizons"]["90"]["validated_on"] == "unseen tutors"
+    assert metrics["horizons"]["30"]["quality"].keys() == {"challenger", "rule", "logistic_regression"}
+    assert found.manifest["seed"] == 7
+    assert msgspec.convert(found.manifest["unseen_from"], dict).keys() == {"7", "30"}
+
+
+def test_a_population_without_tutors_is_skipped_with_the_reason(own: Engine, request_: Request) -> None:
+    customer = replace(request_, population=Population.CUSTOMER)
+
+    outcome = training_run.run(own, customer, silent)
+
+    assert outcome.status == "skipped_insufficient_data"
+    assert "30 days: 0 labelled snapshots to learn from, 100 are needed" in outcome.reason
+    assert outcome.version is None
+    [line] = history.read(Path(request_.root) / Population.CUSTOMER)
+    assert line["status"] == "skipped_insufficient_data"
+
+
+def test_of_two_trainings_one_runs(own: Engine, request_: Request) -> None:
+    with own.connect() as other:
+        other.execute(text("select pg_advisory_lock(hashtext('tutormax training'))"))
+        outcome = training_run.run(own, request_, silent)
+        other.rollback()
+        other.invalidate()
+
+    assert outcome.status == "already_running"
+    assert list(Path(request_.root).iterdir()) == []
+    assert eventually(lambda: lock_is_free(own))
+
+
+def test_a_champion_that_cannot_be_read_keeps_no_model_from_being_trained(own: Engine, request_: Request) -> None:
+    first = training_run.run(own, request_, silent)
+    with own.begin() as connection:
+        champion = entered(connection, request_, first)
+    (Path(request_.root) / champion.model_id / "churn_30d.ubj").unlink()
+
+    second = training_run.run(own, request_, silent)
+
+    assert (second.met, second.decision) == (champion.model_id, Decision.PROMOTE)
+    with own.begin() as connection:
+        entered(connection, replace(request_, trained_at=request_.trained_at + timedelta(seconds=1)), second)
+        statuses = connection.execute(select(models.c.status)).scalars()
+        assert sorted(statuses) == [ModelStatus.CHAMPION, ModelStatus.RETIRED]
+
+
+@pytest.mark.parametrize(
+    ("spoil", "rule"),
+    [
+        ("leak", "30-day AUC, ceiling"),
+        ("shuffle", "30-day AUC"),
+    ],
+)
+def test_spoilt_data_make_a_model_that_is_refused(own: Engine, request_: Request, spoil: str, rule: str) -> None:
+    with own.begin() as connection:
+        dataset = training_dataset(connection, population=SYNTHETIC, as_of=END, history_days=210)
+    labels = dataset.labels[30]
+    if spoil == "leak":
+        dataset.features.values[:, 0] = np.where(labels == 1, 9, 1) + dataset.features.values[:, 0] / 100
+    else:
+        mature = np.flatnonzero(labels >= 0)
+        labels[mature] = np.random.default_rng(0).permutation(labels[mature])
+    terms = Terms(SYNTHETIC, microseconds(END), seed=7, threads=2, least_rows=100, test_share=0.2)
+
+    made = candidate.make(dataset, None, terms, lambda *_: None)
+
+    assert isinstance(made, Candidate)
+    assert made.judgement.decision is Decision.REFUSE
+    assert rule in {check.name for check in made.judgement.checks if check.verdict is Verdict.FAILED}
+
+
+def test_a_child_is_ended_with_whoever_asked(url: str, own: Engine, request_: Request) -> None:
+    def stop(done: int, note: str) -> None:
+        raise StoppedError
+
+    with pytest.raises(StoppedError):
+        training_process.run(request_, database_url=url, progress=stop)
+
+    assert eventually(lambda: lock_is_free(own))
+    assert artefact.versions(Path(request_.root) / SYNTHETIC) == []
+
+
+def test_a_child_does_not_outlive_the_process_that_started_it(url: str, own: Engine, request_: Request) -> None:
+    with own.connect() as blocker:
+        # The child waits here for as long as nobody ends it.
+        blocker.execute(text("lock table sessions in access exclusive mode"))
+        child = subprocess.Popen(
+            training_process.COMMAND,
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            env=os.environ | {"DATABASE_URL": url},
+        )
+        assert child.stdin is not None
+        assert child.stdout is not None
+        child.stdin.write(msgspec.json.encode(request_) + b"\n")
+        child.stdin.flush()
+        assert b"reading features" in child.stdout.readline()
+
+        child.stdin.close()
+
+        assert child.wait(20) == -9
+        child.stdout.close()
+
+
+def fake(code: str) -> list[str]:
+    return [sys.executable, "-c", code]
+
+
+@pytest.mark.parametrize(
+    ("code", "error", "said"),
+    [
+        ("import os; os.kill(os.getpid(), 11)", TrainingFailedError, "without a result: signal SIGSEGV"),
+        ("raise SystemExit(3)", TrainingFailedError, "without a result: exit code 3"),
+        ("""print('{"error": "OSError: disk full"}')""", TrainingFailedError, "OSError: disk full"),
+        ("""print('{"error": "ArtefactError: no", "permanent": true}')""", TrainingRefusedError, "ArtefactError: no"),
+    ],
+)
+def test_a_child_that_fails_says_why(request_: Request, code: str, error: type[Exception], said: str) -> None:
+    with pytest.raises(error, match=said):
+        training_process.run(request_, database_url="", progress=silent, command=fake(code))
+
+
+def test_a_child_that_hangs_is_ended_with_all_that_it_started(request_: Request, tmp_path: Path) -> None:
+    pids = tmp_path / "pids"
+    code = f"""
+import os, subprocess, sys, time
+deaf = subprocess.Popen([sys.executable, "-c", "import time; time.sleep(600)"])
+open({str(pids)!r}, "w").write(f"{{os.getpid()}} {{deaf.pid}}")
+print('{{"done": 1}}', flush=True)
+time.sleep(600)
+"""
+
+    def stop(done: int, note: str) -> None:
+        raise StoppedError
+
+    with pytest.raises(StoppedError):
+        training_process.run(request_, database_url="", progress=stop, command=fake(code))
+
+    assert eventually(lambda: not any(alive(int(pid)) for pid in pids.read_text().split()))

@@ -4,7 +4,7 @@
 registry of each process and the families of the exporter are made of the same declarations.
 """
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 from functools import lru_cache
@@ -84,6 +84,12 @@ def catalogue() -> tuple[Metric, ...]:
     return tuple(_catalogue.values())
 
 
+def counted() -> Mapping[str, Counter | Gauge | Histogram]:
+    """Return the objects that count, by the names of their metrics."""
+    import_module("tutormax.metrics")
+    return _counted
+
+
 def counter(name: str, meaning: str, labels: Sequence[str] = (), *, by: Sequence[Process]) -> Counter:
     """Declare what a process counts."""
     _enter(Metric(name, Kind.COUNTER, tuple(labels), meaning, tuple(by)))
@@ -133,9 +139,9 @@ def registry(process: Process) -> CollectorRegistry:
     made = CollectorRegistry(auto_describe=True)
     for collector in (ProcessCollector, PlatformCollector, GCCollector):
         collector(registry=made)
-    for name, counted in _counted.items():
+    for name, one in counted().items():
         if process in _catalogue[name].by:
-            made.register(counted)
+            made.register(one)
     return made
 
 

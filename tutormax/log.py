@@ -2,6 +2,7 @@
 
 import logging
 import sys
+from typing import TextIO
 
 import orjson
 import structlog
@@ -17,15 +18,15 @@ SHARED: tuple[Processor, ...] = (
 )
 
 
-def configure(*, json: bool, level: str = "INFO") -> None:
-    """Send every log line of this process, the libraries' included, to standard error in one form."""
+def configure(*, json: bool, level: str = "INFO", stream: TextIO | None = None) -> None:
+    """Send every log line of this process, the libraries' included, to standard error in one form, or elsewhere."""
     structlog.configure(
         processors=[*SHARED, structlog.stdlib.ProcessorFormatter.wrap_for_formatter],
         logger_factory=structlog.stdlib.LoggerFactory(),
         wrapper_class=structlog.stdlib.BoundLogger,
         cache_logger_on_first_use=True,
     )
-    handler = logging.StreamHandler(sys.stderr)
+    handler = logging.StreamHandler(stream or sys.stderr)
     handler.setFormatter(
         structlog.stdlib.ProcessorFormatter(
             foreign_pre_chain=list(SHARED),

@@ -108,12 +108,17 @@ def _opened(
     return _unrecorded(parent) if _Recording.open is None else _Recording.open(name, kind, parent, attributes)
 
 
+def record(opens: Open | None) -> None:
+    """Open spans with this from now on; None records none."""
+    _Recording.open = opens
+
+
 def configure(endpoint: str | None, service: str) -> None:
     """Record spans and send them to an OTLP endpoint from now on; where none is named, record none."""
-    _Recording.open = None
+    record(None)
     if endpoint is None:
         return
     try:
-        _Recording.open = import_module("tutormax.spans").recorder(endpoint, service)
+        record(import_module("tutormax.spans").recorder(endpoint, service))
     except ImportError as error:
         _log.error("no spans: install tutormax[tracing]", error=str(error))

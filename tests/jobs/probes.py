@@ -3,6 +3,7 @@
 The table of effects has no unique key, so that an effect that happens twice is seen twice.
 """
 
+import logging
 import os
 import signal
 import time
@@ -68,6 +69,12 @@ def give_up(job: Job, mark: str) -> None:
     """Leave a mark and fail for good."""
     _leave(job, mark)
     raise HopelessError(f"{mark} cannot be done")
+
+
+@actor(queue=QUEUE, time_limit=30)
+def log_through_a_library(job: Job, event: str) -> None:
+    """Log as a library does that knows nothing of jobs."""
+    logging.getLogger("a.library").warning(event)
 
 
 @actor(queue=QUEUE, time_limit=30)

@@ -8,7 +8,7 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
-from sqlalchemy import Connection, insert, select, text, update
+from sqlalchemy import Connection, Row, insert, select, text, update
 
 from ml import links
 from ml.gate import Decision
@@ -32,6 +32,10 @@ class ChampionChangedError(TransientError):
 
 class NoPreviousModelError(PermanentError):
     """There is no model to go back to."""
+
+
+class UnknownModelError(PermanentError):
+    """No model has this name, or it serves already."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -102,19 +106,22 @@ def roll_back(connection: Connection, population: Population, *, who: str, reaso
     before = serving and _newest(connection, population, ModelStatus.RETIRED, trained_before=serving.trained_at)
     if not serving or not before:
         raise NoPreviousModelError(f"{population} has no model before {serving and serving.model_id}")
-    _set_status(connection, serving, ModelStatus.RETIRED)
-    _set_status(connection, before, ModelStatus.CHAMPION)
-    connection.execute(
-        insert(audit_log).values(
-            who=who,
-            action="roll back model",
-            subject=before.model_id,
-            reason=reason,
-            details={"instead_of": serving.model_id},
-        )
-    )
-    _links_follow(connection, before, directory)
+    _take_over(connection, before, serving, directory)
+    _audit(connection, "roll back model", before, serving, who=who, reason=reason)
     return before
+
+
+def promote(connection: Connection, model_id: str, *, who: str, reason: str, directory: Path) -> Registered:
+    """Let a named model serve its population, whatever the gate said, with an audit row; raise UnknownModelError."""
+    population = _population(model_id)
+    _one_at_a_time(connection, population)
+    row = connection.execute(select(models).where(models.c.model_id == model_id)).one_or_none()
+    if row is None or row.status == ModelStatus.CHAMPION:
+        raise UnknownModelError(f"{model_id} {'serves already' if row else 'is not a model of ours'}")
+    chosen, serving = _registered(row), champion(connection, population)
+    _take_over(connection, chosen, serving, directory)
+    _audit(connection, "promote model", chosen, serving, who=who, reason=reason, was=row.status)
+    return chosen
 
 
 def align_links(connection: Connection, serving: Registered, directory: Path) -> bool:
@@ -140,18 +147,49 @@ def _newest(
     if trained_before is not None:
         statement = statement.where(models.c.trained_at < trained_before)
     row = connection.execute(statement).one_or_none()
-    return (
-        None
-        if row is None
-        else Registered(
-            population=Population(row.population),
-            version=row.model_id.partition("/")[2],
-            feature_version=row.feature_version,
-            manifest_sha256=row.manifest_sha256,
-            as_of=row.as_of,
-            trained_at=row.trained_at,
-        )
+    return None if row is None else _registered(row)
+
+
+def _registered(row: Row[Any]) -> Registered:
+    return Registered(
+        population=Population(row.population),
+        version=row.model_id.partition("/")[2],
+        feature_version=row.feature_version,
+        manifest_sha256=row.manifest_sha256,
+        as_of=row.as_of,
+        trained_at=row.trained_at,
     )
+
+
+def _population(model_id: str) -> Population:
+    try:
+        return Population(model_id.partition("/")[0])
+    except ValueError:
+        raise UnknownModelError(
+            f"{model_id!r} is not a model's name; one looks like synthetic/20261121_020000"
+        ) from None
+
+
+def _take_over(connection: Connection, chosen: Registered, serving: Registered | None, directory: Path) -> None:
+    if serving is not None:
+        _set_status(connection, serving, ModelStatus.RETIRED)
+    _set_status(connection, chosen, ModelStatus.CHAMPION)
+    _links_follow(connection, chosen, directory)
+
+
+def _audit(
+    connection: Connection,
+    action: str,
+    chosen: Registered,
+    serving: Registered | None,
+    *,
+    who: str,
+    reason: str,
+    **details: str,
+) -> None:
+    instead_of = None if serving is None else serving.model_id
+    values = {"who": who, "action": action, "subject": chosen.model_id, "reason": reason}
+    connection.execute(insert(audit_log).values(**values, details={"instead_of": instead_of, **details}))
 
 
 def _set_status(connection: Connection, model: Registered, status: ModelStatus) -> None:

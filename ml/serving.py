@@ -58,6 +58,10 @@ class Shelf:
                 held = self._replaced(connection, wanted, held)
             return held[1]
 
+    def check(self, model: Registered) -> None:
+        """Raise ArtefactError unless this code could serve a model."""
+        self._load(model)
+
     def _replaced(
         self, connection: Connection, wanted: Registered, held: tuple[Registered, Scorer] | None
     ) -> tuple[Registered, Scorer]:

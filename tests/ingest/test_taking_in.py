@@ -522,3 +522,19 @@ def test_columns_that_are_not_used_are_named(desk: Desk) -> None:
     report = desk.take(Kind.TUTORS, TUTOR | {"e-mail": "a@example.net", "Age": "30"})
 
     assert report.ignored_columns == ("e-mail", "Age")
+
+
+@pytest.mark.parametrize(("known_at", "left"), [("event", ["2026-05-01"]), ("now", ["2026-05-01", "2026-06-08"])])
+def test_history_drops_what_training_had_computed_without_it(staffed: Desk, known_at: str, left: list[str]) -> None:
+    staffed.connection.execute(
+        text(
+            "insert into feature_snapshots (tutor_id, as_of, feature_version, features, purpose)"
+            " select tutor_id, as_of, 'a', array_fill(0::real, array[58]), 'training' from tutors,"
+            " unnest(array['2026-05-01', '2026-06-08']::timestamptz[]) as as_of"
+        )
+    )
+
+    staffed.take(Kind.SESSIONS, SESSION | {"session_id": "s2"}, known_at=known_at)
+
+    kept = staffed.connection.execute(text("select to_char(as_of, 'YYYY-MM-DD') from feature_snapshots order by as_of"))
+    assert kept.scalars().all() == left

@@ -7,7 +7,7 @@ from typing import Any
 
 from sqlalchemy import Connection, text
 
-from tutormax import queries, rescoring
+from tutormax import hindsight, queries, rescoring
 from tutormax.ingest.batch import Refusal, shown
 from tutormax.ingest.kinds import Kind
 
@@ -74,8 +74,20 @@ def write(connection: Connection, kind: Kind, now: datetime, absent: Sequence[st
         tutors |= {*row.former_tutors, *reschedules.rescored}
         derived = reschedules.inserted
     rescoring.request(connection, tutors, f"ingest of {kind}")
+    if kind in TIMES and row.inserted + row.updated:
+        _forget_features(connection, kind, now)
     _count_anew(connection, TABLES[kind], row.inserted + row.updated)
     return Change(row.inserted, row.updated, derived)
+
+
+def _forget_features(connection: Connection, kind: Kind, now: datetime) -> None:
+    """Drop the training features of the instants from which the file says that its rows were known all along."""
+    # A column's name of our own; nobody typed it.
+    known_from = f"min(greatest(known_at, {TIMES[kind]}))"
+    earliest = text(f"select organization_id, {known_from} as known_from from staged group by organization_id")  # noqa: S608
+    for organization_id, since in connection.execute(earliest):
+        if since < now:
+            hindsight.forget_training_features(connection, organization_id, since)
 
 
 def _count_anew(connection: Connection, tables: str, written: int) -> None:

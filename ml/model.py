@@ -40,7 +40,8 @@ class ChurnModel:
     def data(self, values: Matrix) -> DMatrix:
         """Return feature values as XGBoost takes them, names and all; infinity counts as unknown."""
         finite = np.where(np.isfinite(values), values, np.float32(np.nan))
-        return DMatrix(finite, feature_names=list(self.names))
+        # One thread: to wake others takes longer than a tutor's score, and on a busy machine they wait for each other.
+        return DMatrix(finite, feature_names=list(self.names), nthread=1)
 
     def raw_probabilities(self, values: Matrix) -> Probabilities:
         """Return calibrated probabilities of all four horizons, before they are made to agree."""

@@ -115,6 +115,7 @@ def _booster(artefact: Artefact, name: str) -> Booster:
         raise ArtefactError(f"{artefact.version}/{name} is not a model: {str(error).splitlines()[0]}") from error
     if tuple(booster.feature_names or ()) != NAMES:
         raise ArtefactError(f"{artefact.version}/{name} was not learnt from the {len(NAMES)} features of the catalogue")
+    booster.set_param({"nthread": 1})
     return booster
 
 

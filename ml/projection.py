@@ -14,6 +14,8 @@ from tutormax.errors import PermanentError
 HORIZONS = (1, 7, 30, 90)
 ANCHOR = 30
 
+NOTICEABLE = 0.01
+
 Probabilities = NDArray[np.float64]
 
 
@@ -57,8 +59,8 @@ def project(raw: Probabilities) -> Probabilities:
 
 
 def repaired(raw: Probabilities, projected: Probabilities) -> int:
-    """Return how many rows the projection had to change."""
-    return int(np.any(raw != projected, axis=1).sum())
+    """Return in how many rows the projection moved a probability by more than NOTICEABLE; many mean a broken model."""
+    return int(np.any(np.abs(raw - projected) > NOTICEABLE, axis=1).sum())
 
 
 def churn_scores(p30: Probabilities) -> NDArray[np.int16]:

@@ -43,11 +43,11 @@ bench: install ## timed runs, fixed seed and size
 	@$(BIN)/python -m tests.benchmarks
 
 # The NCCL wheel serves several GPUs only and weighs hundreds of MB: it stays out of both locks.
-LOCK := $(BIN)/pip-compile --quiet --generate-hashes --strip-extras --no-header --no-emit-options \
+LOCK := build/locker/bin/pip-compile --quiet --generate-hashes --strip-extras --no-header --no-emit-options \
 	--no-emit-index-url --no-emit-trusted-host --no-emit-find-links --unsafe-package nvidia-nccl-cu12
 lock: ## resolve the dependencies anew
-	$(PYTHON) -m venv .venv
-	$(BIN)/python -m pip install --quiet pip-tools
+	$(PYTHON) -m venv build/locker
+	build/locker/bin/python -m pip install --quiet pip-tools
 	$(LOCK) --extra dev -o requirements-dev.lock pyproject.toml
 	$(LOCK) -c requirements-dev.lock -o requirements.lock pyproject.toml
 	sed -i -e '/^# WARNING: The following packages/,$$d' requirements*.lock

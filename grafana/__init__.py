@@ -1,0 +1,1 @@
+"""Grafana's dashboards and how they are provisioned; `grafana/src` writes them."""

@@ -1,0 +1,1 @@
+"""Writes, checks and executes the dashboards of `grafana/dashboards`, and the objectives they show."""

@@ -1,0 +1,109 @@
+"""Failures: what fails, why, and what waits for a decision."""
+
+from grafana.src.model import Dashboard, Unit
+from grafana.src.panels import bargauge, query, rising, row, timeseries
+from grafana.src.variables import ACTOR, QUEUE, WHERE
+
+CHOSEN = '$scope, queue_name=~"$queue", actor_name=~"$actor"'
+
+DASHBOARD = Dashboard(
+    uid="tutormax-failures",
+    title="TutorMax / Failures and dead letters",
+    description="What fails, why, and who looks after it?",
+    variables=(*WHERE, QUEUE, ACTOR),
+    rows=(
+        row(
+            timeseries(
+                "New dead letters",
+                "What died, and when?",
+                Unit.NUMBER,
+                query(
+                    f"sum by (actor_name) (increase(dramatiq_message_rejects_total{{{CHOSEN}}}[$__rate_interval]))",
+                    "{{actor_name}}",
+                ),
+                minimum=0,
+            ),
+            timeseries(
+                "Dead letters held",
+                "How much waits for a decision?",
+                Unit.NUMBER,
+                query(
+                    'max by (queue_name) (dramatiq_queue_messages{$scope, queue_name=~"$queue", state="dead"})',
+                    "{{queue_name}}",
+                ),
+                minimum=0,
+            ),
+        ),
+        row(
+            bargauge(
+                "Oldest dead letter",
+                "Since when has nobody decided? They are kept for ever.",
+                Unit.SECONDS,
+                query(
+                    """
+                    max by (queue_name)
+                    (dramatiq_queue_oldest_message_age_seconds{$scope, queue_name=~"$queue", state="dead"})
+                    """,
+                    "{{queue_name}}",
+                ),
+                steps=rising(warning=86400, bad=3 * 86400),
+                minimum=0,
+            ),
+            timeseries(
+                "Exceptions by class",
+                "What is the error?",
+                Unit.NUMBER,
+                query(
+                    """
+                    sum by (exception)
+                    (increase(dramatiq_message_exceptions_total{$scope, actor_name=~"$actor"}[$__rate_interval]))
+                    """,
+                    "{{exception}}",
+                ),
+                minimum=0,
+                when_empty="nothing has raised",
+            ),
+        ),
+        row(
+            timeseries(
+                "Retries for each success",
+                "How much work is repeated?",
+                Unit.RATIO,
+                query(
+                    f"""
+                    sum by (actor_name) (rate(dramatiq_message_retries_total{{{CHOSEN}}}[$__rate_interval]))
+                    / sum by (actor_name)
+                    (rate(dramatiq_messages_total{{{CHOSEN}, outcome="success"}}[$__rate_interval]))
+                    """,
+                    "{{actor_name}}",
+                ),
+                minimum=0,
+                when_empty="nothing ran in this range",
+            ),
+            timeseries(
+                "Operators' decisions",
+                "Who looks after the dead letters?",
+                Unit.NUMBER,
+                query(
+                    "max by (action) (increase(tutormax_dead_letter_actions_total{$scope}[$__rate_interval]))",
+                    "{{action}}",
+                ),
+                minimum=0,
+                when_empty="nobody has decided on any yet",
+            ),
+            timeseries(
+                "Messages put aside",
+                "Does somebody else write into our queues?",
+                Unit.NUMBER,
+                query(
+                    """
+                    sum by (queue_name)
+                    (increase(tutormax_messages_malformed_total{$scope, queue_name=~"$queue"}[$__rate_interval]))
+                    """,
+                    "{{queue_name}}",
+                ),
+                minimum=0,
+            ),
+        ),
+    ),
+)

@@ -10,6 +10,7 @@ from sqlalchemy import Connection, Engine
 
 from tutormax import broker, db, queries, servers
 from tutormax.broker import Queue
+from tutormax.servers import Endpoints
 
 # A statement that takes longer is given up; a whole transaction has half a dozen.
 STATEMENT_SECONDS = 2.0
@@ -34,6 +35,10 @@ class Ledger:
 class Stores:
     """Connections of the exporter's own, made on first use."""
 
+    def endpoints(self) -> Endpoints:
+        """Return where the stores are."""
+        return servers.endpoints()
+
     @cached_property
     def engine(self) -> Engine:
         """Read-only, and quick to give up."""
@@ -48,16 +53,23 @@ class Stores:
     def client(self) -> redis.Redis:
         """Redis, and quick to give up."""
         return redis.Redis.from_url(
-            servers.endpoints().redis_url,
+            self.endpoints().redis_url,
             socket_timeout=1,
             socket_connect_timeout=1,
             client_name="tutormax-exporter",
         )
 
-    @staticmethod
-    def _connect(seconds: float) -> Engine:
+    def close(self) -> None:
+        """Close what was made."""
+        for made in ("engine", "patient_engine"):
+            if made in self.__dict__:
+                self.__dict__[made].dispose()
+        if "client" in self.__dict__:
+            self.client.close()
+
+    def _connect(self, seconds: float) -> Engine:
         return db.connect(
-            servers.endpoints().database_url,
+            self.endpoints().database_url,
             application="tutormax exporter",
             statement_timeout_seconds=seconds,
             read_only=True,

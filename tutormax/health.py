@@ -2,6 +2,7 @@
 
 import time
 from collections.abc import Iterator, Mapping, Sequence
+from contextlib import closing
 from dataclasses import dataclass
 from http import HTTPStatus
 from http.client import HTTPConnection, HTTPException
@@ -43,7 +44,8 @@ def of_kind(kind: Process) -> list[Check]:
 
 def of_everything(exporter: str) -> list[Check]:
     """Look at stores, schema, exporter, every registered process, and whether every schedule is in time."""
-    _, answers = Stores().ready()
+    with closing(Stores()) as asked:
+        _, answers = asked.ready()
     stores = [Check(name, answer == "ok", "" if answer == "ok" else answer) for name, answer in answers.items()]
     seen = _look()
     if isinstance(seen, Check):

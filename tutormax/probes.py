@@ -27,6 +27,13 @@ class Stores:
         answers = {attempt.name: _answer(attempt, end - time.monotonic()) for attempt in self._attempts}
         return all(answer == "ok" for answer in answers.values()), answers
 
+    def close(self) -> None:
+        """Close what was opened."""
+        if "_engine" in self.__dict__:
+            self._engine.dispose()
+        if "_client" in self.__dict__:
+            self._client.close()
+
     # Connections of their own: a pool that the work has used up must not make a process look ill.
     @cached_property
     def _engine(self) -> Engine:

@@ -7,15 +7,15 @@ from threading import Barrier, Thread
 from zoneinfo import ZoneInfo
 
 import pytest
-from sqlalchemy import Connection, select
+from sqlalchemy import Connection, Row, select, update
 
 from actors.default import CANARIES
 from schedules.slots import Every, Recurrence, cron
-from schedules.tick import CatchUp, Emission, Entry, tick
+from schedules.tick import GRACE, CatchUp, Emission, Entry, tick
 from tutormax import db, emissions, metrics
 from tutormax.broker import Queue
 from tutormax.emissions import Begin, UnknownScheduleError
-from tutormax.tables import audit_log, jobs, schedule_slots
+from tutormax.tables import audit_log, jobs, schedule_slots, schedules
 
 NOW = datetime(2026, 6, 15, 12, 7, tzinfo=UTC)
 
@@ -201,3 +201,62 @@ def test_daemons_that_look_at_the_same_instants_send_each_slot_once(database: st
         assert sorted((row.name, row.slot) for row in rows) == sorted(expected)
         assert set(connection.execute(select(jobs.c.job_id)).scalars()) == {row.job_id for row in rows}
     assert sorted((each.name, each.slot) for each in sent) == sorted(expected)
+
+
+def promised(connection: Connection) -> Row[tuple[object, ...]]:
+    return connection.execute(select(schedules)).one()
+
+
+def test_a_schedule_says_when_it_is_due_next_and_by_when_it_must_succeed(connection: Connection) -> None:
+    tick([quarter()], NOW, within(connection))
+
+    row = promised(connection)
+    assert (row.actor, row.next_slot) == ("canary_default", NOW.replace(minute=15))
+    assert row.deadline_at == NOW.replace(minute=15) + GRACE + timedelta(seconds=10)
+
+
+def test_a_success_puts_the_deadline_off_and_a_failure_does_not(connection: Connection) -> None:
+    tick([quarter()], NOW, within(connection))
+    later = NOW + timedelta(minutes=20)
+    tick([quarter()], later, within(connection))
+    before = promised(connection).deadline_at
+    connection.execute(update(jobs).values(state="dead", finished_at=later))
+    tick([quarter()], later, within(connection))
+    after_failure = promised(connection).deadline_at
+    connection.execute(update(jobs).values(state="done", finished_at=later))
+    tick([quarter()], later, within(connection))
+
+    assert after_failure == before
+    assert promised(connection).deadline_at == before + timedelta(minutes=15)
+
+
+def test_a_run_that_an_operator_asked_for_puts_the_deadline_off(connection: Connection) -> None:
+    tick([quarter()], NOW, within(connection))
+    job = CANARIES[Queue.DEFAULT].send(connection=connection)
+    connection.execute(
+        update(jobs).where(jobs.c.job_id == job).values(state="done", finished_at=NOW.replace(minute=20))
+    )
+
+    tick([quarter()], NOW, within(connection))
+
+    assert promised(connection).deadline_at == NOW.replace(minute=30) + GRACE + timedelta(seconds=10)
+
+
+def test_a_schedule_that_is_resumed_owes_nothing_of_what_was_in_between(connection: Connection) -> None:
+    tick([quarter()], NOW, within(connection))
+    emissions.pause(connection, "test quarter", who="cli:ada", now=NOW)
+    resumed = NOW + timedelta(days=3)
+    emissions.resume(connection, "test quarter", who="cli:ada", now=resumed)
+
+    tick([quarter()], resumed, within(connection))
+
+    assert promised(connection).deadline_at == resumed.replace(minute=15) + GRACE + timedelta(seconds=10)
+
+
+def test_what_has_been_said_is_not_written_again_every_second(connection: Connection) -> None:
+    tick([quarter()], NOW, within(connection))
+    first = promised(connection).served_at
+
+    tick([quarter()], NOW + timedelta(seconds=1), within(connection))
+
+    assert promised(connection).served_at == first

@@ -85,6 +85,7 @@ class Judgement:
 
 
 KEEP = Decision.KEEP
+MOST_CALIBRATION_ERROR = 0.03
 SYNTHETIC = Population.SYNTHETIC
 
 RULES: tuple[Rule, ...] = (
@@ -97,7 +98,7 @@ RULES: tuple[Rule, ...] = (
     Rule("30-day skill", low=0.25, why="hardly better than the base rate"),
     Rule("30-day AUC over logistic regression", low=-0.005, why="a simpler model ranks better"),
     Rule("30-day log-loss over logistic regression", high=0.003, why="a simpler model is righter"),
-    Rule("30-day calibration error", high=0.03, why="its probabilities are not to be believed"),
+    Rule("30-day calibration error", high=MOST_CALIBRATION_ERROR, why="its probabilities are not to be believed"),
     Rule("30-day calibration slope", low=0.8, high=1.25, why="too timid or too bold"),
     Rule("30-day mean over base rate", low=0.85, high=1.15, why="too gloomy or too hopeful"),
     Rule("largest additivity error", high=1e-4, why="its reasons would not sum to its score"),

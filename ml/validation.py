@@ -94,15 +94,15 @@ def calibration_error(labels: Labels, probabilities: Values) -> float:
     return sum(gaps) / len(labels)
 
 
-def sampling_error(probabilities: Values, groups: Groups, seed: int, draws: int = 200) -> float:
-    """Return the calibration error that probabilities on as many rows exceed once in 20 times though they are right.
+def sampling_error(probabilities: Values, groups: Groups, seed: int, *, off_by: float = 0.0, draws: int = 200) -> float:
+    """Return the calibration error that probabilities show once in 20 times though they are off by no more than this.
 
     The weeks of one tutor share one fate: labels that overlap are no more evidence than one of them.
     """
     generator = np.random.default_rng(seed)
     _, members = np.unique(groups, return_inverse=True)
     fates = generator.random((draws, int(members.max()) + 1))[:, members]
-    drawn = (fates < probabilities).astype(np.int8)
+    drawn = (fates < probabilities + off_by).astype(np.int8)
     return float(np.quantile([calibration_error(labels, probabilities) for labels in drawn], 0.95))
 
 

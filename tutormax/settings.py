@@ -129,6 +129,11 @@ class Settings(BaseSettings):
     train_history_days: int = Field(210, ge=30, description="Days of snapshots a model learns from.")
     retention_days: int = Field(730, ge=180, description="Days that sessions, feedback and events are kept.")
     schedule_timezone: str = Field("UTC", description="Zone in which daily schedules are read.")
+    schedule_grace_seconds: float = Field(
+        300,
+        ge=0,
+        description="How late a scheduled job may start, and run its time limit, before its schedule is missed.",
+    )
 
     # The ledger.
     job_lease_seconds: float = Field(30, ge=1, description="How long a worker holds a job without renewing.")

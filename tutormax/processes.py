@@ -10,6 +10,7 @@ import time
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from pathlib import Path
 
 from tutormax import log
 
@@ -52,6 +53,7 @@ class Children:
     """The running children, by name."""
 
     environment: Mapping[str, str]
+    logs: Path | None = None
     running: dict[str, subprocess.Popen[bytes]] = field(default_factory=dict)
     commands: dict[str, list[str]] = field(default_factory=dict)
     started_at: dict[str, float] = field(default_factory=dict)
@@ -60,12 +62,16 @@ class Children:
         """Start a child in a session of its own: a Ctrl-C reaches us, and we stop it in order."""
         self.commands[name] = command
         self.started_at[name] = time.monotonic()
-        self.running[name] = subprocess.Popen(  # noqa: S603 - our own commands
-            command,
-            env=os.environ | dict(self.environment),
-            start_new_session=True,
-            preexec_fn=_die_with_parent,  # noqa: PLW1509 - one call into a library that is loaded already
-        )
+        with contextlib.ExitStack() as opened:
+            log_file = None if self.logs is None else opened.enter_context((self.logs / f"{name}.log").open("ab"))
+            self.running[name] = subprocess.Popen(  # noqa: S603 - our own commands
+                command,
+                env=os.environ | dict(self.environment),
+                stdout=log_file,
+                stderr=log_file,
+                start_new_session=True,
+                preexec_fn=_die_with_parent,  # noqa: PLW1509 - one call into a library that is loaded already
+            )
 
     def restart_fallen(self) -> None:
         """Start again whatever has ended by itself, but no process more often than every few seconds."""
@@ -90,9 +96,11 @@ class Children:
 
 
 @contextmanager
-def children(**environment: str) -> Iterator[Children]:
-    """Give children that do not outlive the block."""
-    made = Children(environment)
+def children(*, logs: Path | None = None, **environment: str) -> Iterator[Children]:
+    """Give children that do not outlive the block; what they say goes into files of a directory, if one is named."""
+    if logs is not None:
+        logs.mkdir(parents=True, exist_ok=True)
+    made = Children(environment, logs)
     try:
         yield made
     finally:

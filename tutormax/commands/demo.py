@@ -59,7 +59,7 @@ def run(options: Namespace) -> int:
     seed = settings.current().generation_seed if options.seed is None else options.seed
     with _bar("servers and schema"):
         ready()
-    with processes.children(TUTORMAX_LOG_LEVEL="ERROR") as children:
+    with processes.children(logs=settings.current().data_dir / "logs") as children:
         for name, command in processes.DESK.items():
             children.start(name, command)
         runs = [_run(stage) for stage in stages(options.tutors, options.days, seed, datetime.now(UTC))]

@@ -84,7 +84,7 @@ def _took(row: Mapping[str, Any]) -> str:
 
 
 def _progress(row: Mapping[str, Any]) -> str:
-    progress = row["progress"] or {}
+    progress = (row["progress"] or {}) if row["state"] == State.RUNNING else {}
     return f"{progress['done']} of {progress['total'] or '?'}" if progress.get("done") else ""
 
 

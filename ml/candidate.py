@@ -5,13 +5,15 @@ from dataclasses import asdict, dataclass
 from importlib.metadata import version
 
 import numpy as np
+import orjson
 
-from ml import contests, evidence, packing
+from ml import contests, drift, evidence, findings, packing
 from ml.boosting import FOLDS, MOST_TREES, PARAMETERS, PATIENCE, Examples
-from ml.contests import Champion, Contest
+from ml.contests import CHALLENGER, Champion, Contest
 from ml.dataset import Dataset
 from ml.features.build import feature_version, sql_sha256
 from ml.features.catalogue import NAMES
+from ml.findings import Findings
 from ml.gate import Judgement, judge
 from ml.labels import NOT_MATURE
 from ml.model import Matrix
@@ -45,6 +47,7 @@ class Candidate:
     metrics: Mapping[str, object]
     files: Mapping[str, bytes]
     facts: Mapping[str, object]
+    findings: Findings
 
 
 def make(dataset: Dataset, champion: Champion | None, terms: Terms, progress: Progress) -> Candidate | Training:
@@ -69,8 +72,53 @@ def make(dataset: Dataset, champion: Champion | None, terms: Terms, progress: Pr
         "champion": None if champion is None else champion.model_id,
     }
     served, validated = training.served(NAMES), training.validated(NAMES)
-    files = packing.pack(served, validated, current(dataset), metrics)
-    return Candidate(judgement, metrics, files, _facts(dataset, taught, training, champion, terms))
+    facts = _facts(dataset, taught, training, champion, terms)
+    files = packing.pack(served, validated, current(dataset), metrics) | _drift_reference(held[ANCHOR])
+    return Candidate(
+        judgement,
+        metrics,
+        files,
+        facts,
+        _findings(dataset, training, held, champion, judgement=judgement, facts=facts, terms=terms),
+    )
+
+
+def _drift_reference(contest: Contest) -> dict[str, bytes]:
+    bins = drift.reference(contest.examples.values, contest.predictions[CHALLENGER])
+    return {drift.FILE: orjson.dumps({name: asdict(each) for name, each in bins.items()})}
+
+
+def _findings(
+    dataset: Dataset,
+    training: Training,
+    held: Mapping[int, Contest],
+    champion: Champion | None,
+    *,
+    judgement: Judgement,
+    facts: Mapping[str, object],
+    terms: Terms,
+) -> Findings:
+    as_of = dataset.features.spine.as_of
+    newest, contributions = findings.shown(current(dataset), training.served(NAMES), terms.seed)
+    return Findings(
+        population=terms.population,
+        as_of=terms.as_of,
+        period=(as_of.min(), as_of.max()),
+        rows=len(dataset),
+        tutors=len(np.unique(dataset.groups)),
+        judgement=judgement,
+        contests=held,
+        records={h: contest.quality(CHALLENGER, contest.every) for h, contest in held.items()},
+        ranges={h: findings.ranges(contest, terms.seed) for h, contest in held.items()},
+        validated_on={h: learnt.validated_on for h, learnt in training.learnt.items()},
+        skipped=training.skipped,
+        slices=findings.of_slices(held[ANCHOR]),
+        newest=newest,
+        contributions=contributions,
+        champion=None if champion is None else champion.model_id,
+        moved=findings.moved(held, champion),
+        facts=facts,
+    )
 
 
 def lessons(dataset: Dataset, test_share: float) -> dict[int, Lesson]:
@@ -109,7 +157,7 @@ def _record(lesson: Lesson, learnt: Learnt | None, held: Contest | None) -> dict
         return {}
     return {
         "status": Status.TRAINED,
-        "validated_on": "unseen weeks" if learnt.validated else "unseen tutors",
+        "validated_on": learnt.validated_on,
         "trees": learnt.plan.trees,
         "provisional": learnt.plan.provisional,
         "calibration": asdict(learnt.plan.calibration),

@@ -8,6 +8,7 @@ import numpy as np
 from ml import baselines
 from ml.boosting import Examples
 from ml.bootstrap import Resampled, resample
+from ml.drift import Reference
 from ml.features.catalogue import NAMES
 from ml.model import ChurnModel
 from ml.projection import HORIZONS, Probabilities, project
@@ -32,6 +33,7 @@ class Champion:
     unseen_from: Mapping[int, np.datetime64]
     null_shares: Values
     as_of: np.datetime64
+    reference: Reference | None = None
 
 
 @dataclass(frozen=True, slots=True)

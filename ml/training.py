@@ -57,6 +57,11 @@ class Learnt:
     validated: Predictor | None
     of_unseen_tutors: Probabilities | None
 
+    @property
+    def validated_on(self) -> str:
+        """What it was validated on, in words."""
+        return "unseen tutors" if self.validated is None else "unseen weeks"
+
 
 @dataclass(frozen=True, slots=True)
 class Training:

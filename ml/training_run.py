@@ -19,7 +19,7 @@ import msgspec
 import numpy as np
 from sqlalchemy import Engine, text
 
-from ml import artefact, candidate, history, packing, registry
+from ml import artefact, candidate, drift, history, packing, papers, registry
 from ml.artefact import ArtefactError
 from ml.candidate import Candidate, Terms
 from ml.contests import Champion
@@ -126,7 +126,8 @@ def _trained(engine: Engine, request: Request, directory: Path, progress: Progre
 
 def _published(made: Candidate, directory: Path, request: Request) -> Outcome:
     artefact.sweep(directory)
-    published = artefact.publish(directory, request.trained_at, made.files, made.facts)
+    written = papers.papers(made.findings, request.trained_at, list(history.read(directory)))
+    published = artefact.publish(directory, request.trained_at, {**made.files, **written}, made.facts)
     return Outcome(
         status="trained",
         reason=made.judgement.reason,
@@ -154,6 +155,7 @@ def _champion(serving: Registered, directory: Path) -> Champion | None:
         unseen_from={int(horizon): np.datetime64(instant, "us") for horizon, instant in unseen.items()},
         null_shares=packing.null_shares(found),
         as_of=microseconds(serving.as_of),
+        reference=drift.of_artefact(found),
     )
 
 

@@ -2,12 +2,14 @@
 
 from argparse import ArgumentParser, Namespace, _SubParsersAction
 from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
 from typing import Any
 
 from tutormax import db, risk
 from tutormax.commands.output import (
     RISK_STYLES,
     TIER_STYLES,
+    complaints,
     console,
     instant,
     number,
@@ -21,6 +23,7 @@ from tutormax.commands.ready import ready
 from tutormax.commands.risk import sentences
 
 SCORES_SHOWN = 5
+SCORES_DRAWN = 1000
 
 METRICS: tuple[tuple[str, str, Callable[[Any], str]], ...] = (
     ("sessions scheduled", "sessions_scheduled", str),
@@ -41,6 +44,9 @@ def add(commands: "_SubParsersAction[ArgumentParser]") -> None:
     parser = commands.add_parser("tutor", help="tier, metrics of three windows, scores and reasons of one tutor")
     parser.add_argument("tutor", help="the customer's id of the tutor, or ours")
     parser.add_argument("--organization", help="where the id alone is not enough")
+    parser.add_argument(
+        "--plot", type=Path, metavar="FILE", help="draw the latest score and all before (.png, .svg, .pdf)"
+    )
     parser.add_argument("--json", action="store_true")
     parser.set_defaults(run=run)
 
@@ -51,7 +57,10 @@ def run(options: Namespace) -> int:
     with db.transaction() as connection:
         tutor = risk.find_tutor(connection, options.tutor, organization=options.organization)
         windows = risk.performance(connection, tutor["tutor_id"])
-        scores = risk.scores(connection, tutor["tutor_id"], limit=SCORES_SHOWN)
+        scores = risk.scores(connection, tutor["tutor_id"], limit=SCORES_DRAWN if options.plot else SCORES_SHOWN)
+    if options.plot:
+        _draw(tutor, scores, options.plot)
+        scores = scores[:SCORES_SHOWN]
     if options.json:
         print_json({"tutor": tutor, "performance": windows, "scores": scores})
         return 0
@@ -61,6 +70,14 @@ def run(options: Namespace) -> int:
     _print_performance(windows)
     _print_scores(scores)
     return 0
+
+
+def _draw(tutor: Mapping[str, Any], scores: Sequence[Mapping[str, Any]], path: Path) -> None:
+    # Slow to import, and of use nowhere else.
+    from tutormax.commands import tutor_picture  # noqa: PLC0415
+
+    tutor_picture.draw(tutor["name"] or tutor["external_id"], scores, path)
+    complaints.print(f"drawn: {path}", soft_wrap=True)
 
 
 def _print_performance(windows: Sequence[Mapping[str, Any]]) -> None:

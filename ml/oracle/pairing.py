@@ -13,6 +13,7 @@ from ml.oracle.latent import churn_probabilities, known
 from ml.projection import HORIZONS, Probabilities
 from tutormax.errors import PermanentError
 from tutormax.generation import instants, truth
+from tutormax.generation.tutors import Tutors
 
 
 class NotMidnightError(PermanentError):
@@ -48,8 +49,10 @@ def foreseen(
         rows = np.flatnonzero(days == evening.day + 1)
         places = np.searchsorted(evening.tutors.ordinal, ordinals[rows])
         tutors = evening.tutors.take(places)
-        for found, beliefs in ((latent, known(tutors)), (filtered, evening.beliefs[places])):
-            found[rows] = churn_probabilities(written.parameters, tutors, beliefs, evening.day + 1, horizons)
+        beliefs = np.concatenate([known(tutors), evening.beliefs[places]])
+        both = Tutors.concatenated([tutors, tutors])
+        said = churn_probabilities(written.parameters, both, beliefs, evening.day + 1, horizons)
+        latent[rows], filtered[rows] = np.split(said, 2)
     return Foreseen(latent, filtered)
 
 

@@ -46,6 +46,7 @@ class Sat:
     judgement: Judgement
     training_seconds: float
     dataset: Dataset
+    organization_id: int
 
     @property
     def active(self) -> NDArray[np.bool_]:
@@ -94,6 +95,7 @@ def sit(source: Connection | Engine, scale: Scale, tell: Tell) -> Sat:
         judgement=judgement,
         training_seconds=taken,
         dataset=dataset,
+        organization_id=world.organization_id,
     )
 
 

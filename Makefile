@@ -5,10 +5,10 @@ TUTORS ?= 500
 DAYS ?= 240
 
 .DEFAULT_GOAL := help
-.PHONY: help install demo up test check format bench lock clean
+.PHONY: help install demo up test check check-rules check-dashboards format bench lock clean
 
 help: ## list the targets
-	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 16
+	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 20
 
 install: .venv/installed ## create .venv and install everything from the lock
 
@@ -32,12 +32,23 @@ check: install ## lint, types, import contracts, SQL
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
 	$(BIN)/lint-imports
-	$(BIN)/sqlfluff lint --processes 0 tutormax/sql ml/features/sql
+	$(BIN)/sqlfluff lint --processes 0 tutormax/sql ml/features/sql ml/sql
+
+check-rules: install ## Prometheus' and Alertmanager's own verdict on deploy/ (needs prometheus and prometheus-alertmanager)
+	@command -v promtool >/dev/null && command -v amtool >/dev/null || { echo "check-rules needs promtool and amtool: apt-get install prometheus prometheus-alertmanager"; exit 1; }
+	@$(BIN)/python -m pytest -q tests/deploy/live_checks.py
+
+check-dashboards: install ## dashboards against their source, our linter and Grafana's own types (needs npm)
+	@command -v npm >/dev/null || { echo "check-dashboards needs npm"; exit 1; }
+	$(BIN)/python -m grafana.src --check
+	$(BIN)/python -m grafana.src.lint
+	$(BIN)/python -m grafana.src.typescript
+	cd grafana && npm ci --silent && npm run --silent check
 
 format: install ## let the tools rewrite what they can
 	$(BIN)/ruff check --fix .
 	$(BIN)/ruff format .
-	$(BIN)/sqlfluff fix --processes 0 tutormax/sql ml/features/sql
+	$(BIN)/sqlfluff fix --processes 0 tutormax/sql ml/features/sql ml/sql
 
 bench: install ## timed runs, fixed seed and size
 	@$(BIN)/python -m tests.benchmarks

@@ -55,7 +55,9 @@ def series() -> dict[str, frozenset[str]]:
         else:
             known[metric.name] = own
     for rule in recorded():
-        known[rule["record"]] = known.get(rule["record"], frozenset()) | _labels_of(rule)
+        # What is made of recorded series has their labels.
+        sources = [known.get(name, frozenset()) for name in promql.metrics(rule["expr"]) if ":" in name]
+        known[rule["record"]] = _labels_of(rule).union(known.get(rule["record"], ()), *sources)
     return known
 
 
@@ -69,6 +71,7 @@ def alerts() -> list[Any]:
     return [rule for rule in rules() if "alert" in rule]
 
 
+@lru_cache(maxsize=1)
 def rules() -> list[Any]:
     """Return every rule, in the order of the files."""
     groups = [group for path in sorted(RULES.glob("*.yml")) for group in yaml.safe_load(path.read_text())["groups"]]

@@ -5,14 +5,15 @@ from itertools import pairwise
 
 import numpy as np
 
-from ml.bootstrap import interval
+from ml.bootstrap import interval, resample
+from ml.calibration import Labels
 from ml.contests import CHALLENGER, CHAMPION, LOGISTIC_REGRESSION, Champion, Contest
 from ml.features.catalogue import NAMES
 from ml.gate import MOST_CALIBRATION_ERROR, Measured
 from ml.model import ChurnModel, Matrix
 from ml.projection import ANCHOR, HORIZONS
 from ml.training import Lesson
-from ml.validation import Values, sampling_error
+from ml.validation import Groups, Values, auc, sampling_error
 
 WORSE = 0.002
 DECLINING_TUTORS = 20
@@ -60,6 +61,14 @@ def of_validation(contest: Contest, seed: int) -> dict[str, Measured]:
         "30-day calibration slope": Measured(_known(record.calibration_slope), *interval(drawn.calibration_slope)),
         "30-day mean over base rate": Measured(_known(record.mean_ratio), *interval(drawn.mean_ratio)),
     }
+
+
+def of_oracle(labels: Labels, said: Values, best: Values, groups: Groups, seed: int) -> dict[str, Measured]:
+    """Return how much of the AUC that the filter oracle has beyond luck a model has, on the same synthetic rows."""
+    model, oracle = (auc(labels, each) for each in (said, best))
+    drawn, bar = (resample(labels, each, groups, seed).auc for each in (said, best))
+    fraction = (_known(model) - 0.5) / (_known(oracle) - 0.5)
+    return {"30-day AUC, fraction of the oracle's": Measured(fraction, *interval((drawn - 0.5) / (bar - 0.5)))}
 
 
 def of_comparison(held: Mapping[int, Contest], seed: int) -> dict[str, Measured]:

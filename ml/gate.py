@@ -95,6 +95,12 @@ RULES: tuple[Rule, ...] = (
     Rule("30-day AUC", low=0.80, why="too poor to act on"),
     Rule("30-day AUC, synthetic", low=0.86, population=SYNTHETIC, why="its marketplace is known to allow more"),
     Rule("30-day AUC, ceiling", high=0.95, why="better than behaviour allows: something leaks"),
+    Rule(
+        "30-day AUC, fraction of the oracle's",
+        high=1.0,
+        population=SYNTHETIC,
+        why="better than all that can be seen allows: something leaks",
+    ),
     Rule("30-day skill", low=0.25, why="hardly better than the base rate"),
     Rule("30-day AUC over logistic regression", low=-0.005, why="a simpler model ranks better"),
     Rule("30-day log-loss over logistic regression", high=0.003, why="a simpler model is righter"),

@@ -47,6 +47,8 @@ def foreseen(
     lived = evenings(written.parameters, written.seed, instants.day_number(written.first_day))
     for evening in _before(set(days.tolist()), lived):
         rows = np.flatnonzero(days == evening.day + 1)
+        if not np.isin(ordinals[rows], evening.tutors.ordinal).all():
+            raise NoWorldError(f"some tutors asked about had not joined, or had left, on {spine.as_of[rows[0]]}")
         places = np.searchsorted(evening.tutors.ordinal, ordinals[rows])
         tutors = evening.tutors.take(places)
         beliefs = np.concatenate([known(tutors), evening.beliefs[places]])

@@ -14,7 +14,7 @@ from sqlalchemy import Engine
 from tests.benchmarks.measure import machine
 from tests.model import report
 from tests.model.exam import Sat, sit
-from tests.model.marks import Mark, of_accuracy, of_interactions, of_soundness
+from tests.model.marks import Mark, of_accuracy, of_interactions, of_leak, of_soundness
 from tests.model.report import Report
 from tests.model.scale import Scale
 from tutormax import db, log, schema, servers
@@ -43,7 +43,7 @@ def _reference(scale: Scale) -> tuple[Sat, list[Mark]]:
         engine = _engine(served)
         sat = sit(engine, scale, _told())
         with engine.begin() as connection:
-            marks = of_accuracy(sat, scale) + of_soundness(connection, sat)
+            marks = of_accuracy(sat, scale) + of_soundness(connection, sat) + of_leak(connection, sat, scale)
         engine.dispose()
     return sat, marks
 

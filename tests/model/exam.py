@@ -127,7 +127,7 @@ def questions(connection: Connection, scale: Scale) -> tuple[Spine, dict[int, La
     tutor_ids, instants, ends = [], [], []
     for day in range(scale.test_days):
         midnight = microseconds(TRAINED_AT + timedelta(days=day))
-        asked = (found.opened_at <= midnight) & (found.churn_at > midnight) & ((found.tutor_ids + day) % WEEK == 0)
+        asked = (found.opened_at < midnight) & (found.churn_at > midnight) & ((found.tutor_ids + day) % WEEK == 0)
         tutor_ids.append(found.tutor_ids[asked])
         ends.append(found.churn_at[asked])
         instants.append(np.full(int(asked.sum()), midnight))

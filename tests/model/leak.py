@@ -34,5 +34,7 @@ def _states(connection: Connection, organization_id: int, features: FeatureMatri
     for row in connection.execute(written):
         which = np.flatnonzero(eves == instants.day_number(row.day))
         there, found = np.frombuffer(row.ordinals, "<i4"), np.frombuffer(row.states, np.uint8)
+        # Who joined on the day itself was nowhere the evening before.
+        which = which[np.isin(ordinals[which], there)]
         states[which] = found[np.searchsorted(there, ordinals[which])]
     return states

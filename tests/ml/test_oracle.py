@@ -7,6 +7,9 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
+from ml import evidence
+from ml.calibration import log_odds, sigmoid
+from ml.gate import Decision, Judgement, judge
 from ml.oracle import filter as forward
 from ml.oracle.filter import Evening
 from ml.oracle.latent import SILENT_DAYS, DriftingWorldError, churn_probabilities, known
@@ -15,6 +18,7 @@ from ml.validation import auc, quality
 from tutormax.generation.process import AT_WORK, GONE, LEVELS, STATES, Parameters, Regime
 from tutormax.generation.tutors import Tutors, entering
 from tutormax.generation.world import World, live
+from tutormax.populations import Population
 
 FIRST_DAY = 20_600
 FUTURES, STARTS = 400, 50
@@ -107,15 +111,19 @@ def test_a_world_whose_laws_will_change_is_not_foreseen() -> None:
 
 @dataclass(frozen=True, slots=True)
 class Foreseen:
-    """Weekly looks at every tutor of a small world: what was foreseen of 30 days, and what they brought."""
+    """Looks at every tutor of a small world: what was foreseen of 30 days by whom, and what they brought."""
 
     labels: NDArray[np.int8]
+    tutors: NDArray[np.int64]
     latent: NDArray[np.float64]
+    told: NDArray[np.float64]
+    """By the filter, had somebody told it the archetype."""
     filtered: NDArray[np.float64]
 
 
-SMALL = Parameters(tutors=250, burn_in_days=90)
-LOOKS = range(30, 121, 15)
+SMALL = Parameters(tutors=300, burn_in_days=90)
+LOOKS = range(30, 121, 30)
+REGIME_OF = np.r_[np.tile(np.repeat(np.arange(len(Regime)), LEVELS), 2), len(Regime)]
 
 
 @pytest.fixture(scope="module")
@@ -127,23 +135,27 @@ def days() -> list[Evening]:
 @pytest.fixture(scope="module")
 def foreseen(days: list[Evening]) -> Foreseen:
     parts = [_looked_at(days, at) for at in LOOKS]
-    labels, latent, filtered = (np.concatenate(column) for column in zip(*parts, strict=True))
-    return Foreseen(labels.astype(np.int8), latent, filtered)
+    return Foreseen(
+        labels=np.concatenate([part.labels for part in parts]),
+        tutors=np.concatenate([part.tutors for part in parts]),
+        latent=np.concatenate([part.latent for part in parts]),
+        told=np.concatenate([part.told for part in parts]),
+        filtered=np.concatenate([part.filtered for part in parts]),
+    )
 
 
-def _looked_at(days: list[Evening], at: int) -> tuple[NDArray[np.bool_], NDArray[np.float64], NDArray[np.float64]]:
+def _looked_at(days: list[Evening], at: int) -> Foreseen:
     evening = days[at]
     open_spell = evening.tutors.silent_days < SILENT_DAYS
-    tutors, tomorrow = evening.tutors.take(open_spell), evening.day + 1
+    tutors, filtered = evening.tutors.take(open_spell), evening.beliefs[open_spell]
     left = np.zeros(len(tutors), np.bool_)
     for later in days[at + 1 : at + 31]:
-        still = later.tutors.ordinal[later.tutors.silent_days < SILENT_DAYS]
-        left |= ~np.isin(tutors.ordinal, still)
-    beliefs = evening.beliefs[open_spell]
-    latent, filtered = (
-        churn_probabilities(SMALL, tutors, each, tomorrow, (30,))[:, 0] for each in (known(tutors), beliefs)
-    )
-    return left, latent, filtered
+        left |= ~np.isin(tutors.ordinal, later.tutors.ordinal[later.tutors.silent_days < SILENT_DAYS])
+    told = filtered * (REGIME_OF[tutors.state][:, None] == REGIME_OF)
+    beliefs = np.concatenate([known(tutors), told / told.sum(axis=1, keepdims=True), filtered])
+    everybody = tutors.take(np.tile(np.arange(len(tutors)), 3))
+    said = churn_probabilities(SMALL, everybody, beliefs, evening.day + 1, (30,))[:, 0]
+    return Foreseen(left.astype(np.int8), tutors.ordinal, *np.split(said, 3))
 
 
 def test_the_filter_is_sure_of_something_everywhere(days: list[Evening]) -> None:
@@ -153,11 +165,10 @@ def test_the_filter_is_sure_of_something_everywhere(days: list[Evening]) -> None
 
 
 def test_the_filter_finds_as_many_in_each_regime_as_there_are(days: list[Evening]) -> None:
-    regimes = np.r_[np.tile(np.repeat(np.arange(len(Regime)), LEVELS), 2), len(Regime)]
     believed, true = np.zeros((2, len(Regime) + 1))
     for evening in days[30::30]:
-        believed += np.bincount(regimes, evening.beliefs.sum(axis=0))
-        true += np.bincount(regimes[evening.tutors.state], minlength=len(Regime) + 1)
+        believed += np.bincount(REGIME_OF, evening.beliefs.sum(axis=0))
+        true += np.bincount(REGIME_OF[evening.tutors.state], minlength=len(Regime) + 1)
 
     assert believed / believed.sum() == pytest.approx(true / true.sum(), abs=0.03)
 
@@ -177,3 +188,24 @@ def test_who_sees_the_state_knows_more_than_the_filter_and_both_more_than_nothin
     assert latent is not None
     assert filtered is not None
     assert latent > filtered > 0.8
+
+
+def at_the_gate(foreseen: Foreseen, said: NDArray[np.float64]) -> Judgement:
+    """Return what the gate says of who said this, knowing nothing but the oracle."""
+    shown = evidence.of_oracle(foreseen.labels, said, foreseen.filtered, foreseen.tutors, seed=1)
+    return judge(shown, Population.SYNTHETIC)
+
+
+def test_nobody_honest_is_refused_for_knowing_too_much(foreseen: Foreseen) -> None:
+    noise = np.random.default_rng(4).normal(0, 0.7, len(foreseen.labels))
+    worse = sigmoid(log_odds(foreseen.filtered) + noise)
+
+    assert at_the_gate(foreseen, foreseen.filtered).decision is Decision.PROMOTE
+    assert at_the_gate(foreseen, worse).decision is Decision.PROMOTE
+
+
+def test_who_was_told_the_archetype_is_refused(foreseen: Foreseen) -> None:
+    judgement = at_the_gate(foreseen, foreseen.told)
+
+    assert judgement.decision is Decision.REFUSE
+    assert "something leaks" in judgement.reason

@@ -3,7 +3,7 @@
 import os
 import sys
 import tempfile
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from importlib import import_module
 from pathlib import Path
 
@@ -22,14 +22,18 @@ def main(names: list[str]) -> None:
         os.environ.update(DATABASE_URL=served.database_url, REDIS_URL=served.redis_url)
         with db.transaction() as connection:
             schema.upgrade(connection)
-        figures = [figure for name in names or SUITES for figure in _suite(name)()]
+        figures = []
+        for figure in (figure for name in names or SUITES for figure in _suite(name)()):
+            figures.append(figure)
+            sys.stdout.write(f"{figure.name}: {figure.value:.3g} {figure.unit}\n")
+            sys.stdout.flush()
         db.dispose()
     show(figures, facts)
     sys.stdout.write(f"kept in {keep(figures, facts, Path('output/benchmarks'))}\n")
 
 
-def _suite(name: str) -> Callable[[], list[Figure]]:
-    suite: Callable[[], list[Figure]] = import_module(f"tests.benchmarks.{name}").figures
+def _suite(name: str) -> Callable[[], Iterator[Figure]]:
+    suite: Callable[[], Iterator[Figure]] = import_module(f"tests.benchmarks.{name}").figures
     return suite
 
 

@@ -2,6 +2,7 @@
 
 import subprocess
 import time
+from collections.abc import Iterator
 from uuid import UUID
 
 from sqlalchemy import text
@@ -16,28 +17,23 @@ SILENT_GAP_SECONDS = 3.0
 DRAINED = 2000
 
 
-def figures() -> list[Figure]:
+def figures() -> Iterator[Figure]:
     """Measure with one worker process of two threads."""
     with processes.children(TUTORMAX_LOG_LEVEL="ERROR") as children:
         children.start("worker", processes.worker_command([Queue.DEFAULT], threads=2))
         _waited(_sent(1))
         idle = [_waited([job])[0] for job in _spaced(60, IDLE_GAP_SECONDS)]
+        yield milliseconds("job start on an idle system, p50", idle, 0.5, goal=100)
+        yield milliseconds("job start on an idle system, p99", idle, 0.99)
         silent = [_waited([job])[0] for job in _spaced(12, SILENT_GAP_SECONDS)]
-        worker = children.running["worker"]
-        return [
-            milliseconds("job start on an idle system, p50", idle, 0.5, goal=100),
-            milliseconds("job start on an idle system, p99", idle, 0.99),
-            milliseconds("job start after 3 s of silence, p50", silent, 0.5),
-            _drain(worker),
-        ]
+        yield milliseconds("job start after 3 s of silence, p50", silent, 0.5)
+        yield _drain(children.running["worker"])
 
 
-def _spaced(count: int, gap_seconds: float) -> list[UUID]:
-    sent = []
+def _spaced(count: int, gap_seconds: float) -> Iterator[UUID]:
     for _ in range(count):
         time.sleep(gap_seconds)
-        sent.extend(_sent(1))
-    return sent
+        yield from _sent(1)
 
 
 def _sent(count: int) -> list[UUID]:

@@ -111,6 +111,8 @@ def beeswarm(findings: Findings) -> bytes:
         data=findings.newest.astype(np.float64),
         feature_names=[name.replace("_", " ") for name in NAMES],
     )
+    # It scatters points by numpy's one generator: the same model has the same picture.
+    np.random.seed(0)  # noqa: NPY002
     shap.plots.beeswarm(
         explanation,
         max_display=FEATURES_SHOWN,

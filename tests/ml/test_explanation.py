@@ -2,7 +2,6 @@
 
 import numpy as np
 import pytest
-import shap
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -43,7 +42,10 @@ def test_bias_and_groups_sum_to_the_calibrated_log_odds(values: Matrix, explanat
     assert np.array([each.margin for each in explanations]) == pytest.approx(sums)
 
 
+@pytest.mark.filterwarnings("ignore::PendingDeprecationWarning")  # shap's colours, drawn on import
 def test_contributions_are_those_of_the_shap_package(values: Matrix) -> None:
+    import shap  # noqa: PLC0415 - under the mark above
+
     model, some = small_model(), values[-200:]
     predictor = model.predictors[ANCHOR]
 

@@ -4,6 +4,8 @@ from collections import Counter
 from datetime import datetime
 from typing import Any
 
+from ml import monitoring
+from ml.monitoring import MonitoringSummary
 from ml.scoring import ScoringSummary, score
 from ml.serving import shelf
 from tutormax import settings
@@ -60,3 +62,15 @@ def predict_churn_for_tutor(job: Job, tutor_id: int, reason: str) -> ScoringSumm
     active = active_tutors(job.connection, at, tutor_ids=[tutor_id])
     threshold = settings.current().churn_prediction_threshold
     return score(job.connection, shelf(), active, at, trigger=reason, threshold=threshold)
+
+
+@actor(queue=Queue.PREDICTION, time_limit=minutes(15))
+def monitor_predictions(job: Job, as_of: datetime | None = None) -> MonitoringSummary:
+    """Tell what became of predictions, how far features and scores have moved, and whether features can be had again.
+
+    Reads:   churn_predictions, feature_snapshots, sessions, student_feedback, tutor_events, models and their files
+    Writes:  the outcomes in churn_predictions, prediction_cohorts, prediction_drift, feature_skew and feature_names
+    Again:   replaces the same rows
+    Sends:   nothing
+    """
+    return monitoring.monitor(job.connection, shelf(), as_of or job.slot)

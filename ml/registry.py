@@ -60,6 +60,12 @@ def champion(connection: Connection, population: Population) -> Registered | Non
     return _newest(connection, population, ModelStatus.CHAMPION)
 
 
+def named(connection: Connection, model_id: str) -> Registered | None:
+    """Return the model of a name."""
+    row = connection.execute(select(models).where(models.c.model_id == model_id)).one_or_none()
+    return None if row is None else _registered(row)
+
+
 def enter(
     connection: Connection,
     candidate: Registered,

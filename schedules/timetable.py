@@ -6,7 +6,7 @@ from typing import Any
 from actors.data_generation import cleanup_old_data, generate_data_continuous
 from actors.default import CANARIES
 from actors.evaluation import evaluate_tutor_performance
-from actors.prediction import batch_predict_churn
+from actors.prediction import batch_predict_churn, monitor_predictions
 from actors.training import train_models
 from schedules.slots import Cron, Every, Recurrence, cron
 from schedules.tick import CatchUp, Entry
@@ -34,5 +34,6 @@ def timetable(settings: Settings) -> tuple[Entry, ...]:
         entry("nightly_churn_batch", at("0 0 * * *"), batch_predict_churn, CatchUp.LAST),
         entry("training", at("0 2 * * *"), train_models, CatchUp.LAST),
         entry("cleanup", at("0 3 * * *"), cleanup_old_data, CatchUp.LAST),
+        entry("monitoring", at("0 4 * * *"), monitor_predictions, CatchUp.LAST),
         *(entry(f"canary_{queue}", Every(CANARY_INTERVAL), canary, CatchUp.NONE) for queue, canary in CANARIES.items()),
     )

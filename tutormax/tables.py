@@ -181,6 +181,55 @@ churn_predictions = Table(
     _is("reasons", JSONB),
     _is("trigger"),
     _is("scored_at", INSTANT),
+    _may("outcome_1", Boolean),
+    _may("outcome_7", Boolean),
+    _may("outcome_30", Boolean),
+    _may("outcome_90", Boolean),
+)
+
+prediction_cohorts = Table(
+    "prediction_cohorts",
+    metadata,
+    _key("population", Text),
+    _key("scorer", Text),
+    _key("week", INSTANT),
+    _key("horizon_days", SmallInteger),
+    _is("tutors", Integer),
+    _is("expected", Double),
+    _is("actual", Double),
+    _may("auc", Double),
+    _is("log_loss", Double),
+    _is("calibration_error", Double),
+    _is("complete", Boolean),
+    _is("measured_at", INSTANT),
+)
+
+prediction_drift = Table(
+    "prediction_drift",
+    metadata,
+    _key("model_id", Text),
+    _key("measured_at", INSTANT),
+    _key("subject", Text),
+    _is("psi", Double),
+    _is("tutors", Integer),
+)
+
+feature_skew = Table(
+    "feature_skew",
+    metadata,
+    _key("measured_at", INSTANT),
+    _is("feature_version"),
+    _is("vectors", Integer),
+    _is("missing", Integer),
+    _is("different", Integer),
+    _is("features", JSONB),
+)
+
+feature_names = Table(
+    "feature_names",
+    metadata,
+    _key("feature_version", Text),
+    _is("names", ARRAY(Text)),
 )
 
 jobs = Table(

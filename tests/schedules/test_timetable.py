@@ -26,6 +26,7 @@ def entry(name: str) -> Entry:
         ("nightly_churn_batch", "0 0 * * *", "America/New_York", "batch_predict_churn", CatchUp.LAST),
         ("training", "0 2 * * *", "America/New_York", "train_models", CatchUp.LAST),
         ("cleanup", "0 3 * * *", "America/New_York", "cleanup_old_data", CatchUp.LAST),
+        ("monitoring", "0 4 * * *", "America/New_York", "monitor_predictions", CatchUp.LAST),
         ("canary_training", "every 30 s", "UTC", "canary_training", CatchUp.NONE),
     ],
 )

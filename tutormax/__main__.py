@@ -4,11 +4,23 @@ import sys
 from argparse import ArgumentParser
 
 from tutormax import log
-from tutormax.commands import demo, health, jobs, migrate, models, risk, show_metrics, show_settings, tutor, up
+from tutormax.commands import (
+    demo,
+    health,
+    jobs,
+    migrate,
+    models,
+    personal_data,
+    risk,
+    show_metrics,
+    show_settings,
+    tutor,
+    up,
+)
 from tutormax.commands.output import complaints
 from tutormax.errors import TutorMaxError
 
-COMMANDS = (demo, up, health, risk, tutor, models, jobs, show_metrics, show_settings, migrate)
+COMMANDS = (demo, up, health, risk, tutor, models, personal_data, jobs, show_metrics, show_settings, migrate)
 
 
 def main(arguments: list[str] | None = None) -> int:

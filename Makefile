@@ -5,7 +5,7 @@ TUTORS ?= 500
 DAYS ?= 240
 
 .DEFAULT_GOAL := help
-.PHONY: help install demo up test check check-rules check-dashboards format bench lock clean
+.PHONY: help install demo up test check check-rules check-dashboards format bench evaluate-model lock clean
 
 help: ## list the targets
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 20
@@ -52,6 +52,9 @@ format: install ## let the tools rewrite what they can
 
 bench: install ## timed runs, fixed seed and size
 	@$(BIN)/python -m tests.benchmarks
+
+evaluate-model: install ## a model of the reference marketplace, held to what could be known of it (ARGS="--tutors 500")
+	@$(BIN)/python -m tests.model $(ARGS)
 
 # The NCCL wheel serves several GPUs only and weighs hundreds of MB: it stays out of both locks.
 LOCK := build/locker/bin/pip-compile --quiet --generate-hashes --strip-extras --no-header --no-emit-options \

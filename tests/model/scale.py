@@ -21,6 +21,7 @@ class Scale:
     test_days: int = 56
     lead_days: int = 90
     """Of rows before the first snapshot, for the longest windows to look back on."""
+    burn_in_days: int = Parameters().burn_in_days
     horizons: tuple[int, ...] = HORIZONS
     interactions: bool = False
     training_seed: int = 0
@@ -29,7 +30,7 @@ class Scale:
     @property
     def parameters(self) -> Parameters:
         """What the marketplace is made with."""
-        return Parameters(tutors=self.tutors, interactions=self.interactions)
+        return Parameters(tutors=self.tutors, burn_in_days=self.burn_in_days, interactions=self.interactions)
 
     @property
     def tested_until(self) -> datetime:

@@ -4,8 +4,8 @@ import os
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Iterator
-from dataclasses import replace
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
@@ -68,14 +68,41 @@ def own(url: str) -> Iterator[Engine]:
     made.dispose()
 
 
+@dataclass(frozen=True, slots=True)
+class First:
+    """The first training of the marketplace, in a child, and what was told of it."""
+
+    request: Request
+    outcome: Outcome
+    told: Sequence[int]
+
+    @property
+    def directory(self) -> Path:
+        """Where it was published."""
+        return Path(self.request.root) / SYNTHETIC
+
+
+@pytest.fixture(scope="module")
+def first(url: str, tmp_path_factory: pytest.TempPathFactory) -> First:
+    request = asked_at(tmp_path_factory.mktemp("first"))
+    told: list[int] = []
+    outcome = training_process.run(request, database_url=url, progress=lambda done, _: told.append(done))
+    return First(request, outcome, told)
+
+
 @pytest.fixture
 def request_(tmp_path: Path) -> Request:
+    return asked_at(tmp_path)
+
+
+def asked_at(root: Path) -> Request:
+    """Return the request for a training of the marketplace."""
     return Request(
         population=SYNTHETIC,
         as_of=END,
         history_days=210,
         trained_at=END + timedelta(hours=2),
-        root=str(tmp_path),
+        root=str(root),
         seed=7,
         threads=2,
         least_rows=100,
@@ -131,22 +158,22 @@ def alive(pid: int) -> bool:
     return status.exists() and status.read_text().split()[2] != "Z"
 
 
-def test_a_child_trains_the_first_model_and_the_next_one_meets_it(url: str, own: Engine, request_: Request) -> None:
-    told: list[int] = []
-
-    first = training_process.run(request_, database_url=url, progress=lambda done, _: told.append(done))
-
-    assert (first.status, first.decision, first.met) == ("trained", Decision.PROMOTE, None)
-    assert told == sorted(told)
-    assert {0, 60, 95} <= set(told)
+def test_a_child_trains_the_first_model(own: Engine, first: First) -> None:
+    assert (first.outcome.status, first.outcome.decision, first.outcome.met) == ("trained", Decision.PROMOTE, None)
+    assert list(first.told) == sorted(first.told)
+    assert {0, 60, 95} <= set(first.told)
     with own.connect() as connection:
-        champion = entered(connection, request_, first)
+        champion = entered(connection, first.request, first.outcome)
         connection.commit()
         db.committed(connection)
-    directory = Path(request_.root) / SYNTHETIC
-    assert links.target(directory) == champion.version == "20260615_020000"
+    assert links.target(first.directory) == champion.version == "20260615_020000"
 
-    tomorrow = replace(request_, trained_at=request_.trained_at + timedelta(days=1))
+
+def test_the_next_model_meets_the_champion_and_is_remembered(own: Engine, first: First) -> None:
+    with own.begin() as connection:
+        champion = entered(connection, first.request, first.outcome)
+    tomorrow = replace(first.request, trained_at=first.request.trained_at + timedelta(days=1))
+
     second = training_run.run(own, tomorrow, silent)
 
     assert second.met == champion.model_id
@@ -154,24 +181,19 @@ def test_a_child_trains_the_first_model_and_the_next_one_meets_it(url: str, own:
     compared = {check["name"]: check for check in msgspec.to_builtins(second.metrics)["gate"]["checks"]}
     assert compared["30-day log-loss over the champion"]["value"] == 0
     assert compared["30-day AUC over the champion"]["verdict"] == Verdict.PASSED
-    assert [line["version"] for line in history.read(directory)] == ["20260615_020000", "20260616_020000"]
-    assert history.broken_links(directory) == []
+    assert [line["version"] for line in history.read(first.directory)] == ["20260615_020000", "20260616_020000"]
+    assert history.broken_links(first.directory) == []
 
 
-def test_the_same_rows_and_seed_are_published_as_the_same_bytes(own: Engine, request_: Request, tmp_path: Path) -> None:
-    found = []
-    for threads in (1, 2):
-        root = tmp_path / str(threads)
-        outcome = training_run.run(own, replace(request_, threads=threads, root=str(root)), silent)
-        found.append(artefact.read(root / SYNTHETIC, str(outcome.version)))
+def test_the_same_rows_and_seed_are_published_as_the_same_bytes(own: Engine, first: First, request_: Request) -> None:
+    again = training_run.run(own, replace(request_, threads=1), silent)
 
-    assert found[0] == found[1]
+    published = artefact.read(Path(request_.root) / SYNTHETIC, str(again.version))
+    assert published == artefact.read(first.directory, str(first.outcome.version))
 
 
-def test_a_published_model_holds_what_its_users_need(own: Engine, request_: Request) -> None:
-    outcome = training_run.run(own, request_, silent)
-
-    found = artefact.read(Path(request_.root) / SYNTHETIC, str(outcome.version), outcome.manifest_sha256)
+def test_a_published_model_holds_what_its_users_need(first: First) -> None:
+    found = artefact.read(first.directory, str(first.outcome.version), first.outcome.manifest_sha256)
 
     assert set(packing.unpack(found).predictors) == {7, 30, 90}
     metrics = msgspec.convert(found.json(packing.METRICS), dict)
@@ -206,17 +228,18 @@ def test_of_two_trainings_one_runs(own: Engine, request_: Request) -> None:
     assert eventually(lambda: lock_is_free(own))
 
 
-def test_a_champion_that_cannot_be_read_keeps_no_model_from_being_trained(own: Engine, request_: Request) -> None:
-    first = training_run.run(own, request_, silent)
+def test_a_champion_that_cannot_be_read_keeps_no_model_from_being_trained(
+    own: Engine, first: First, request_: Request
+) -> None:
     with own.begin() as connection:
-        champion = entered(connection, request_, first)
-    (Path(request_.root) / champion.model_id / "churn_30d.ubj").unlink()
+        champion = entered(connection, first.request, first.outcome)
 
-    second = training_run.run(own, request_, silent)
+    # Where this one looks, the champion's files are not.
+    second = training_run.run(own, replace(request_, trained_at=request_.trained_at + timedelta(days=1)), silent)
 
     assert (second.met, second.decision) == (champion.model_id, Decision.PROMOTE)
     with own.begin() as connection:
-        entered(connection, replace(request_, trained_at=request_.trained_at + timedelta(seconds=1)), second)
+        entered(connection, request_, second)
         statuses = connection.execute(select(models.c.status)).scalars()
         assert sorted(statuses) == [ModelStatus.CHAMPION, ModelStatus.RETIRED]
 

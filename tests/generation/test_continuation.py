@@ -10,6 +10,7 @@ from sqlalchemy import Connection, text
 
 from tests.factories import add_organization
 from tests.generation.told import one, rows_of
+from tutormax import personal_data
 from tutormax.generation.continuation import ContinuationSummary, continue_world
 from tutormax.generation.history import make_history
 from tutormax.generation.organizations import NotSyntheticError
@@ -117,6 +118,24 @@ def test_an_earlier_instant_writes_nothing(connection: Connection) -> None:
 
     assert summary.written_until == START
     assert summary.rows.sessions == summary.outcomes == 0
+
+
+def test_an_erased_tutor_does_not_come_back_and_the_others_go_on(connection: Connection) -> None:
+    organization = begun(connection, "somewhere")
+    ids = connection.execute(
+        text("select distinct tutor_id from sessions where status = 'scheduled' and organization_id = :organization"),
+        {"organization": organization},
+    ).scalars()
+    gone = min(ids)
+    personal_data.erase(connection, gone, who="cli:bob", reason="asked for it")
+
+    summary = continued(connection, "somewhere", LATER + timedelta(days=5))
+
+    assert summary.rows.sessions > 0
+    for table in ("tutors", "sessions", "student_feedback", "tutor_events"):
+        found = connection.execute(text(f"select count(*) from {table} where tutor_id = :gone"), {"gone": gone})
+        assert found.scalar_one() == 0
+    assert connection.execute(text("select count(*) from sessions where tutor_id = 0")).scalar_one() == 0
 
 
 def test_whoever_changes_is_scored_again(connection: Connection) -> None:

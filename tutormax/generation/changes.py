@@ -34,7 +34,7 @@ class Writer:
         """Write rows that became known; return how many sessions were booked."""
         store = self.store
         tutors, students = store.add_tutors(told.tutors), store.add_students(told.students)
-        store.recall_people(told)
+        told = store.recall_people(told)
         booked = store.add_sessions(told.booked.as_booked())
         self.outcomes += self._decide(told.decided)
         store.recall_sessions(told.feedback)

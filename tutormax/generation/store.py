@@ -1,6 +1,6 @@
 """Appending a marketplace's rows to its organization, by COPY."""
 
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, fields, replace
 from typing import Any, Self
 
 import numpy as np
@@ -61,6 +61,10 @@ class Ids:
             longer[: len(self._ids)] = self._ids
             self._ids = longer
         self._ids[serials] = ids
+
+
+# In place of the id of somebody who is not there any more: the world goes on telling of erased tutors.
+ERASED = 0
 
 
 class Store:
@@ -208,12 +212,20 @@ class Store:
             },
         )
 
-    def recall_people(self, told: Told) -> None:
-        """Look up the ids of the tutors and students whom rows name, whenever they were added."""
+    def recall_people(self, told: Told) -> Told:
+        """Look up the tutors and students whom rows name, whenever they were added; leave out tutors since erased."""
         ordinals = [told.booked.tutor, told.decided.tutor, told.feedback.tutor, told.events.tutor]
         self._recall(self._tutors, tables.tutors.c.tutor_id, Kind.TUTOR, np.concatenate(ordinals))
-        students = np.concatenate([told.booked.student, told.feedback.student])
+        left = replace(
+            told,
+            booked=told.booked.take(self._tutors[told.booked.tutor] != ERASED),
+            decided=told.decided.take(self._tutors[told.decided.tutor] != ERASED),
+            feedback=told.feedback.take(self._tutors[told.feedback.tutor] != ERASED),
+            events=told.events.take(self._tutors[told.events.tutor] != ERASED),
+        )
+        students = np.concatenate([left.booked.student, left.feedback.student])
         self._recall(self._students, tables.students.c.student_id, Kind.STUDENT, students)
+        return left
 
     def recall_sessions(self, feedback: Feedback) -> None:
         """Look up the ids of the sessions that feedback is about, whenever they were added."""
@@ -235,6 +247,8 @@ class Store:
             *also,
         )
         found = {row[0]: row[1] for row in self.connection.execute(statement)} if names else {}
+        if kind is Kind.TUTOR:
+            found = dict.fromkeys(names, ERASED) | found
         ids.put(wanted, np.array([found[name] for name in names], np.int64))
 
     def _new_ids(self, sequence: str, count: int) -> Integers:

@@ -7,6 +7,12 @@ OUTCOME_COLORS = {
     "retry": Color.WARNING,
     "dead": Color.BAD,
 }
+STATE_COLORS = {
+    "ready": Color.NEUTRAL,
+    "in_flight": Color.GOOD,
+    "delayed": Color.CAUTION,
+    "dead": Color.BAD,
+}
 RISK_COLORS = {
     "low": Color.GOOD,
     "medium": Color.CAUTION,

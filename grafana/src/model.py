@@ -70,6 +70,8 @@ class Panel:
     when_empty: str | None = None
     steps: tuple[Step, ...] = ()
     stacked: bool = False
+    # Counts of what rarely happens: bars, in whole numbers.
+    counts: bool = False
     exemplars: bool = False
     minimum: float | None = None
     maximum: float | None = None

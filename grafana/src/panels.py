@@ -15,6 +15,7 @@ class Look(TypedDict, total=False):
     when_empty: str
     steps: tuple[Step, ...]
     stacked: bool
+    counts: bool
     exemplars: bool
     minimum: float
     maximum: float

@@ -24,7 +24,7 @@ class Selector:
 def parsed(expression: str) -> Expr:
     """Return the expression's tree; raise ValueError where it is no PromQL."""
     for variable, text in CHOSEN_BY_GRAFANA.items():
-        expression = expression.replace(f"[{variable}]", f"[{text}]")
+        expression = expression.replace(variable, text)
     tree: Expr = promql_parser.parse(expression)
     return tree
 

@@ -129,6 +129,7 @@ def _defaults(panel: Panel) -> Json:
         "noValue": panel.when_empty,
         "min": panel.minimum,
         "max": panel.maximum,
+        "decimals": 0 if panel.counts else None,
         "color": {"mode": "thresholds" if panel.kind in INSTANT else "palette-classic"},
         "thresholds": {"mode": "absolute", "steps": [_step(step) for step in panel.steps or _PLAIN]},
         "mappings": _mappings(panel),
@@ -154,10 +155,11 @@ def _mappings(panel: Panel) -> list[Json]:
 def _custom(panel: Panel) -> Json:
     if panel.kind is Kind.TIMESERIES:
         return {
-            "drawStyle": "line",
+            "drawStyle": "bars" if panel.counts else "line",
             "lineWidth": 1,
-            "fillOpacity": 25 if panel.stacked else 8,
-            "showPoints": "never",
+            "fillOpacity": 60 if panel.counts else 25 if panel.stacked else 8,
+            # A value with none beside it would not be seen as a line.
+            "showPoints": "auto",
             "spanNulls": False,
             "stacking": {"mode": "normal" if panel.stacked else "none", "group": "A"},
             "thresholdsStyle": {"mode": "dashed" if panel.steps else "off"},
@@ -171,13 +173,14 @@ def _custom(panel: Panel) -> Json:
 
 
 def _overrides(panel: Panel) -> list[Json]:
-    units = [_override(query.legend, "unit", query.unit) for query in panel.queries if query.unit is not None]
-    colors = [_override(name, "color", {"mode": "fixed", "fixedColor": color}) for name, color in panel.colors.items()]
+    units = [_override(query.legend, unit=query.unit, decimals=2) for query in panel.queries if query.unit is not None]
+    colors = [_override(name, color={"mode": "fixed", "fixedColor": color}) for name, color in panel.colors.items()]
     return units + colors
 
 
-def _override(name: str, what: str, value: object) -> Json:
-    return {"matcher": {"id": "byName", "options": name}, "properties": [{"id": what, "value": value}]}
+def _override(name: str, **properties: object) -> Json:
+    changed = [{"id": what, "value": value} for what, value in properties.items()]
+    return {"matcher": {"id": "byName", "options": name}, "properties": changed}
 
 
 def _options(panel: Panel) -> Json:

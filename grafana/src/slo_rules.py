@@ -11,8 +11,9 @@ from grafana.src.objectives import OBJECTIVES, Objective
 
 SHORTEST = "5m"
 LONGER = ("30m", "1h", "2h", "6h", "1d", "3d")
-# The method is not for little traffic: one bad event of two is no reason to wake anybody.
+# The method is not for little traffic: one bad event of two is no reason to wake anybody, nor for a ticket.
 FEWEST_EVENTS = 20
+SECONDS_BETWEEN = 30
 
 HEADER = """\
 # Written by `python -m grafana.src` from grafana/src/objectives.py; do not edit.
@@ -37,7 +38,7 @@ class Alert:
     severity: str
     wait: str
     burns: tuple[Burn, Burn]
-    floor: bool
+    enough: str
     urgency: str
 
 
@@ -47,7 +48,7 @@ ALERTS = (
         severity="critical",
         wait="2m",
         burns=(Burn(14.4, "1h", "5m"), Burn(6, "6h", "30m")),
-        floor=True,
+        enough="slo:events:increase1h",
         urgency="At this pace the budget of 28 days is gone within days.",
     ),
     Alert(
@@ -55,7 +56,7 @@ ALERTS = (
         severity="warning",
         wait="15m",
         burns=(Burn(3, "1d", "2h"), Burn(1, "3d", "6h")),
-        floor=False,
+        enough="slo:events:increase1d",
         urgency="At this pace the budget does not last its 28 days.",
     ),
 )
@@ -72,11 +73,19 @@ def _group(objective: Objective) -> str:
         _record("slo:bad_events:rate5m", objective.bad.replace("WINDOW", SHORTEST), objective),
         _record("slo:events:rate5m", objective.events.replace("WINDOW", SHORTEST), objective),
         _record("slo:events:increase1h", f"3600 * {objective.events.replace('WINDOW', '1h')}", objective),
+        _record("slo:events:increase1d", _events_in_a_day(objective), objective),
         _record("slo:sli_error:ratio_rate5m", _share(objective), objective),
         *(_record(f"slo:sli_error:ratio_rate{window}", _share(objective, window), objective) for window in LONGER),
         *(_alert(alert, objective) for alert in ALERTS),
     ]
-    return f"  - name: tutormax-slo-{objective.name}\n    interval: 30s\n    rules:\n" + indent("".join(rules), " " * 6)
+    return f"  - name: tutormax-slo-{objective.name}\n    interval: {SECONDS_BETWEEN}s\n    rules:\n" + indent(
+        "".join(rules), " " * 6
+    )
+
+
+def _events_in_a_day(objective: Objective) -> str:
+    # Not by an average: of a queue that is an hour old only that hour counts.
+    return f'{SECONDS_BETWEEN} * sum_over_time(slo:events:rate5m{{slo="{objective.name}"}}[1d])'
 
 
 def _share(objective: Objective, window: str | None = None) -> str:
@@ -92,8 +101,8 @@ def _record(name: str, expression: str, objective: Objective) -> str:
 
 def _alert(alert: Alert, objective: Objective) -> str:
     burning = " or\n".join(_burning(burn, objective) for burn in alert.burns)
-    floor = f' and slo:events:increase1h{{slo="{objective.name}"}} >= {FEWEST_EVENTS}' if alert.floor else ""
-    expression = indent(f"(\n{indent(burning, '  ')}\n){floor}", " " * 4)
+    floor = f'{alert.enough}{{slo="{objective.name}"}} >= {FEWEST_EVENTS}'
+    expression = indent(f"(\n{indent(burning, '  ')}\n) and {floor}", " " * 4)
     return f"""\
 - alert: {alert.name}
   expr: |

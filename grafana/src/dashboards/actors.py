@@ -18,7 +18,7 @@ def _increase(metric: str) -> str:
 def _run_time(quantile: float) -> str:
     return (
         f"histogram_quantile({quantile}, sum by (actor_name, le) "
-        f"(rate(dramatiq_message_duration_seconds_bucket{{{CHOSEN}}}[$__rate_interval])))"
+        f"(rate(dramatiq_message_duration_seconds_bucket{{{CHOSEN}}}[$__rate_interval]))) >= 0"
     )
 
 
@@ -33,14 +33,14 @@ DASHBOARD = Dashboard(
                 "Attempts by actor",
                 "Which actor makes the load?",
                 Unit.OPERATIONS,
-                query(f"topk(10, {_rate('dramatiq_messages_total')})", "{{actor_name}}"),
+                query(f"topk(10, {_rate('dramatiq_messages_total')} > 0)", "{{actor_name}}"),
                 stacked=True,
             ),
             timeseries(
                 "Threads in use by actor",
                 "Which actor uses the threads?",
                 Unit.NUMBER,
-                query(f"topk(10, {_rate('dramatiq_message_duration_seconds_sum')})", "{{actor_name}}"),
+                query(f"topk(10, {_rate('dramatiq_message_duration_seconds_sum')} > 0)", "{{actor_name}}"),
                 stacked=True,
             ),
             timeseries(
@@ -84,28 +84,31 @@ DASHBOARD = Dashboard(
                 "Which actor fails?",
                 Unit.RATIO,
                 query(
-                    f"{_rate('dramatiq_message_errors_total')} / {_rate('dramatiq_messages_total')}", "{{actor_name}}"
+                    f"{_rate('dramatiq_message_errors_total')} / {_rate('dramatiq_messages_total')} > 0",
+                    "{{actor_name}}",
                 ),
                 minimum=0,
                 maximum=1,
-                when_empty="nothing ran in this range",
+                when_empty="nothing raised in this range",
             ),
             table(
                 "Actors over the chosen time",
                 "What did each actor do, in numbers?",
                 Unit.NUMBER,
-                query(_increase("dramatiq_messages_total"), "attempts"),
-                query(_increase("dramatiq_message_errors_total"), "raised"),
-                query(_increase("dramatiq_message_retries_total"), "to be repeated"),
-                query(_increase("dramatiq_message_rejects_total"), "dead"),
+                query(f"{_increase('dramatiq_messages_total')} > 0", "attempts"),
+                query(f"{_increase('dramatiq_message_errors_total')} > 0", "raised"),
+                query(f"{_increase('dramatiq_message_retries_total')} > 0", "to be repeated"),
+                query(f"{_increase('dramatiq_message_rejects_total')} > 0", "dead"),
                 query(
                     f"""
                     {_increase("dramatiq_message_duration_seconds_sum")}
-                    / {_increase("dramatiq_message_duration_seconds_count")}
+                    / {_increase("dramatiq_message_duration_seconds_count")} >= 0
                     """,
                     "mean run time",
                     Unit.SECONDS,
                 ),
+                counts=True,
+                when_empty="nothing ran in this range",
             ),
         ),
     ),

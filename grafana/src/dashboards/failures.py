@@ -4,6 +4,8 @@ from grafana.src.model import Dashboard, Unit
 from grafana.src.panels import bargauge, query, rising, row, timeseries
 from grafana.src.variables import ACTOR, QUEUE, WHERE
 
+# An exception's series begins at one when it is first raised, which is no increase to Prometheus.
+RAISED = 'dramatiq_message_exceptions_total{$scope, actor_name=~"$actor"}'
 CHOSEN = '$scope, queue_name=~"$queue", actor_name=~"$actor"'
 
 DASHBOARD = Dashboard(
@@ -18,10 +20,12 @@ DASHBOARD = Dashboard(
                 "What died, and when?",
                 Unit.NUMBER,
                 query(
-                    f"sum by (actor_name) (increase(dramatiq_message_rejects_total{{{CHOSEN}}}[$__rate_interval]))",
+                    f"sum by (actor_name) (increase(dramatiq_message_rejects_total{{{CHOSEN}}}[$__rate_interval])) > 0",
                     "{{actor_name}}",
                 ),
+                counts=True,
                 minimum=0,
+                when_empty="none died in this range",
             ),
             timeseries(
                 "Dead letters held",
@@ -54,14 +58,15 @@ DASHBOARD = Dashboard(
                 "What is the error?",
                 Unit.NUMBER,
                 query(
-                    """
-                    sum by (exception)
-                    (increase(dramatiq_message_exceptions_total{$scope, actor_name=~"$actor"}[$__rate_interval]))
+                    f"""
+                    sum by (exception) (({RAISED} unless {RAISED} offset $__rate_interval)
+                    or increase({RAISED}[$__rate_interval])) > 0
                     """,
                     "{{exception}}",
                 ),
+                counts=True,
                 minimum=0,
-                when_empty="nothing has raised",
+                when_empty="nothing raised in this range",
             ),
         ),
         row(
@@ -73,23 +78,24 @@ DASHBOARD = Dashboard(
                     f"""
                     sum by (actor_name) (rate(dramatiq_message_retries_total{{{CHOSEN}}}[$__rate_interval]))
                     / sum by (actor_name)
-                    (rate(dramatiq_messages_total{{{CHOSEN}, outcome="success"}}[$__rate_interval]))
+                    (rate(dramatiq_messages_total{{{CHOSEN}, outcome="success"}}[$__rate_interval])) > 0
                     """,
                     "{{actor_name}}",
                 ),
                 minimum=0,
-                when_empty="nothing ran in this range",
+                when_empty="nothing was repeated in this range",
             ),
             timeseries(
                 "Operators' decisions",
                 "Who looks after the dead letters?",
                 Unit.NUMBER,
                 query(
-                    "max by (action) (increase(tutormax_dead_letter_actions_total{$scope}[$__rate_interval]))",
+                    "max by (action) (increase(tutormax_dead_letter_actions_total{$scope}[$__rate_interval])) > 0",
                     "{{action}}",
                 ),
+                counts=True,
                 minimum=0,
-                when_empty="nobody has decided on any yet",
+                when_empty="nobody decided in this range",
             ),
             timeseries(
                 "Messages put aside",
@@ -98,11 +104,13 @@ DASHBOARD = Dashboard(
                 query(
                     """
                     sum by (queue_name)
-                    (increase(tutormax_messages_malformed_total{$scope, queue_name=~"$queue"}[$__rate_interval]))
+                    (increase(tutormax_messages_malformed_total{$scope, queue_name=~"$queue"}[$__rate_interval])) > 0
                     """,
                     "{{queue_name}}",
                 ),
+                counts=True,
                 minimum=0,
+                when_empty="none in this range",
             ),
         ),
     ),

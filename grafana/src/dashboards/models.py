@@ -37,11 +37,11 @@ DASHBOARD = Dashboard(
         row(
             timeseries(
                 "Area under the curve, by data set",
-                "Is the model good, and is it worse live than when it was chosen?",
-                Unit.RATIO,
+                "Does the model rank tutors well? 0.5 is guessing, 1 is knowing.",
+                Unit.NUMBER,
                 query(f"max by (model, dataset) (tutormax_model_auc_ratio{{{CHOSEN}}})", "{{model}} {{dataset}}"),
                 steps=falling(good=0.85),
-                minimum=0,
+                minimum=0.5,
                 maximum=1,
                 when_empty=UNTRAINED,
             ),
@@ -63,10 +63,11 @@ DASHBOARD = Dashboard(
                 Unit.NUMBER,
                 query(
                     f"""
-                    sum by (risk_level) (increase(tutormax_predictions_total{{{CHOSEN}}}[$__rate_interval]))
+                    sum by (risk_level) (increase(tutormax_predictions_total{{{CHOSEN}}}[$__rate_interval])) > 0
                     """,
                     "{{risk_level}}",
                 ),
+                counts=True,
                 colors=RISK_COLORS,
                 stacked=True,
                 minimum=0,

@@ -30,7 +30,7 @@ DASHBOARD = Dashboard(
                 query(
                     f"""
                     1 - sum_over_time(slo:bad_events:rate5m{{slo=~"$slo"}}[28d])
-                    / sum_over_time(slo:events:rate5m{{slo=~"$slo"}}[28d]) / {BUDGET}
+                    / (sum_over_time(slo:events:rate5m{{slo=~"$slo"}}[28d]) > 0) / {BUDGET}
                     """,
                     "{{slo}} {{queue_name}}",
                 ),
@@ -46,20 +46,20 @@ DASHBOARD = Dashboard(
                 "Bad share, one hour and three days",
                 "How bad is it, now and lately?",
                 Unit.RATIO,
-                query('slo:sli_error:ratio_rate1h{slo=~"$slo"}', "{{slo}} {{queue_name}} 1 h"),
-                query('slo:sli_error:ratio_rate3d{slo=~"$slo"}', "{{slo}} {{queue_name}} 3 d"),
+                query('slo:sli_error:ratio_rate1h{slo=~"$slo"} > 0', "{{slo}} {{queue_name}} 1 h"),
+                query('slo:sli_error:ratio_rate3d{slo=~"$slo"} > 0', "{{slo}} {{queue_name}} 3 d"),
                 minimum=0,
                 maximum=1,
-                when_empty=UNJUDGED,
+                when_empty="nothing was bad",
             ),
             timeseries(
                 "Burn rate",
                 "How many times too fast do we use the budget? 1 is exactly as fast as allowed, 14.4 wakes somebody.",
                 Unit.NUMBER,
-                query(f'slo:sli_error:ratio_rate1h{{slo=~"$slo"}} / {BUDGET}', "{{slo}} {{queue_name}}"),
+                query(f'slo:sli_error:ratio_rate1h{{slo=~"$slo"}} / {BUDGET} > 0', "{{slo}} {{queue_name}}"),
                 steps=rising(warning=1, bad=14.4),
                 minimum=0,
-                when_empty=UNJUDGED,
+                when_empty="nothing was bad",
             ),
         ),
         row(

@@ -35,7 +35,8 @@ DASHBOARD = Dashboard(
                 Unit.RATIO,
                 query(
                     """
-                    min by (slo) (1 - sum_over_time(slo:bad_events:rate5m[28d]) / sum_over_time(slo:events:rate5m[28d])
+                    min by (slo)
+                    (1 - sum_over_time(slo:bad_events:rate5m[28d]) / (sum_over_time(slo:events:rate5m[28d]) > 0)
                     / on (slo) group_left () (1 - slo:objective:ratio))
                     """,
                     "{{slo}}",
@@ -121,7 +122,7 @@ DASHBOARD = Dashboard(
                 query(
                     """
                     histogram_quantile(0.95, sum by (le)
-                    (rate(tutormax_insight_latency_seconds_bucket{$scope, stage="total"}[$__rate_interval])))
+                    (rate(tutormax_insight_latency_seconds_bucket{$scope, stage="total"}[$__rate_interval]))) >= 0
                     """,
                     "95th percentile",
                 ),

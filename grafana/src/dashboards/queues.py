@@ -1,5 +1,6 @@
 """Queues: whether work waits, how long, and whether that will end."""
 
+from grafana.src.legends import STATE_COLORS
 from grafana.src.model import Dashboard, Unit
 from grafana.src.panels import heatmap, query, row, timeseries
 from grafana.src.variables import QUEUE, WHERE
@@ -8,7 +9,7 @@ from grafana.src.variables import QUEUE, WHERE
 def _wait(quantile: float) -> str:
     return (
         f"histogram_quantile({quantile}, sum by (le) "
-        '(rate(dramatiq_message_wait_seconds_bucket{$scope, queue_name=~"$queue"}[$__rate_interval])))'
+        '(rate(dramatiq_message_wait_seconds_bucket{$scope, queue_name=~"$queue"}[$__rate_interval]))) >= 0'
     )
 
 
@@ -21,12 +22,17 @@ DASHBOARD = Dashboard(
         row(
             timeseries(
                 "Jobs by state",
-                "Where are the jobs: ready, running, due later, dead?",
+                "Where are the jobs of the chosen queues: ready, running, due later, dead?",
                 Unit.NUMBER,
                 query(
-                    'max by (queue_name, state) (dramatiq_queue_messages{$scope, queue_name=~"$queue"})',
-                    "{{queue_name}} {{state}}",
+                    """
+                    sum by (state)
+                    (max by (queue_name, state) (dramatiq_queue_messages{$scope, queue_name=~"$queue"}))
+                    """,
+                    "{{state}}",
                 ),
+                colors=STATE_COLORS,
+                stacked=True,
                 minimum=0,
             ),
             timeseries(
@@ -110,13 +116,13 @@ DASHBOARD = Dashboard(
                     sum by (queue_name)
                     (rate(dramatiq_messages_late_total{$scope, queue_name=~"$queue"}[$__rate_interval]))
                     / sum by (queue_name)
-                    (rate(dramatiq_message_wait_seconds_count{$scope, queue_name=~"$queue"}[$__rate_interval]))
+                    (rate(dramatiq_message_wait_seconds_count{$scope, queue_name=~"$queue"}[$__rate_interval])) > 0
                     """,
                     "{{queue_name}}",
                 ),
                 minimum=0,
                 maximum=1,
-                when_empty="no job started in this range",
+                when_empty="none started late in this range",
             ),
             timeseries(
                 "Processes wanted, and running",

@@ -8,7 +8,9 @@ DEADLINE = 'tutormax_schedule_deadline_timestamp_seconds{$scope, schedule=~"$sch
 
 
 def _last(what: str) -> str:
-    return f'max by (schedule) (tutormax_schedule_{what}_timestamp_seconds{{$scope, schedule=~"$schedule"}}) * 1000'
+    # Grafana wants milliseconds, and what never happened is not to be dated 1970.
+    metric = f"tutormax_schedule_{what}_timestamp_seconds"
+    return f'1000 * (max by (schedule) ({metric}{{$scope, schedule=~"$schedule"}}) > 0)'
 
 
 DASHBOARD = Dashboard(
@@ -106,11 +108,12 @@ DASHBOARD = Dashboard(
                 "Does a job really travel all the way?",
                 Unit.SECONDS,
                 query(
-                    "time() - max by (queue_name) (tutormax_canary_last_success_timestamp_seconds{$scope})",
+                    "time() - (max by (queue_name) (tutormax_canary_last_success_timestamp_seconds{$scope}) > 0)",
                     "{{queue_name}}",
                 ),
                 steps=rising(bad=180),
                 minimum=0,
+                when_empty="no canary has flown yet",
             ),
             timeseries(
                 "Canary latency, 95th percentile",
@@ -119,7 +122,7 @@ DASHBOARD = Dashboard(
                 query(
                     """
                     histogram_quantile(0.95, sum by (queue_name, le)
-                    (rate(tutormax_canary_latency_seconds_bucket{$scope}[$__rate_interval])))
+                    (rate(tutormax_canary_latency_seconds_bucket{$scope}[$__rate_interval]))) >= 0
                     """,
                     "{{queue_name}}",
                 ),

@@ -21,6 +21,7 @@ DASHBOARD = Dashboard(
                 "Are we at about 3,000 a day?",
                 Unit.NUMBER,
                 query("sum(increase(tutormax_sessions_ingested_total{$scope}[1d]))", "sessions"),
+                counts=True,
                 minimum=0,
             ),
             stat(
@@ -30,7 +31,7 @@ DASHBOARD = Dashboard(
                 query(
                     """
                     sum(increase(tutormax_insight_latency_seconds_bucket{$scope, stage="total", le="3600.0"}[$__range]))
-                    / sum(increase(tutormax_insight_latency_seconds_count{$scope, stage="total"}[$__range]))
+                    / (sum(increase(tutormax_insight_latency_seconds_count{$scope, stage="total"}[$__range])) > 0)
                     """,
                     "in time",
                 ),
@@ -65,7 +66,7 @@ DASHBOARD = Dashboard(
                     sum by (reason) (increase(tutormax_sessions_rejected_total{$scope}[1h]))
                     / ignoring (reason) group_left ()
                     (sum(increase(tutormax_sessions_rejected_total{$scope}[1h]))
-                    + sum(increase(tutormax_sessions_ingested_total{$scope}[1h])))
+                    + sum(increase(tutormax_sessions_ingested_total{$scope}[1h]))) > 0
                     """,
                     "{{reason}}",
                 ),
@@ -80,7 +81,7 @@ DASHBOARD = Dashboard(
                 query(
                     """
                     histogram_quantile(0.95, sum by (stage, le)
-                    (rate(tutormax_insight_latency_seconds_bucket{$scope}[$__rate_interval])))
+                    (rate(tutormax_insight_latency_seconds_bucket{$scope}[$__rate_interval]))) >= 0
                     """,
                     "{{stage}}",
                 ),

@@ -30,7 +30,7 @@ DASHBOARD = Dashboard(
             state_timeline(
                 "Up or down",
                 "Which process died, and when?",
-                query("max by (job, instance) (up{$scope})", "{{job}} {{instance}}"),
+                query(f"max by (service, instance) (up{{{CHOSEN}}})", "{{service}} {{instance}}"),
                 good="up",
                 bad="down",
             ),

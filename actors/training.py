@@ -7,6 +7,7 @@ from datetime import datetime, timedelta
 from sqlalchemy import Connection, select
 
 from ml import registry, training_process
+from ml.gate import Decision
 from ml.registry import Registered
 from ml.serving import shelf
 from ml.training_run import Outcome, Request
@@ -125,6 +126,9 @@ def _entered(connection: Connection, request: Request, outcome: Outcome) -> Trai
         as_of=request.as_of,
         trained_at=request.trained_at,
     )
+    if outcome.decision is Decision.PROMOTE:
+        # Where it will serve, and not only where it was made: read back, and held to its golden probabilities.
+        shelf().check(registered)
     became = registry.enter(
         connection,
         registered,

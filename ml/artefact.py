@@ -13,7 +13,7 @@ import hashlib
 import os
 import re
 import shutil
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from itertools import count
@@ -27,6 +27,10 @@ MANIFEST = "manifest.json"
 UNFINISHED = ".tmp-"
 VERSION = re.compile(r"\d{8}_\d{6}(_\d+)?")
 LARGEST_FILE = 64 * 1024 * 1024
+
+# How long files are kept of models that neither serve nor served before: 20261121_020000 by its digits.
+DAY_DIGITS, DAYS_KEPT = 8, 14
+MONTH_DIGITS, MONTHS_KEPT = 6, 12
 
 Json = Mapping[str, object]
 
@@ -105,6 +109,29 @@ def sweep(directory: Path) -> None:
     """Remove what publications that were cut short left; the caller holds the lock that allows one at a time."""
     for unfinished in directory.glob(UNFINISHED + "*"):
         shutil.rmtree(unfinished)
+
+
+def forget(directory: Path, needed: Collection[str]) -> list[str]:
+    """Remove the files of old models, and return their versions; the rows about them stay.
+
+    The newest of each of the last 14 days and of the last 12 months with one are kept, and those needed.
+    """
+    there = versions(directory)
+    kept = {
+        *needed,
+        *_newest_of_each(there, DAY_DIGITS)[-DAYS_KEPT:],
+        *_newest_of_each(there, MONTH_DIGITS)[-MONTHS_KEPT:],
+    }
+    gone = [version for version in there if version not in kept]
+    for version in gone:
+        # Out of every reader's sight at once.
+        (directory / version).rename(directory / (UNFINISHED + version))
+    sweep(directory)
+    return gone
+
+
+def _newest_of_each(there: Sequence[str], digits: int) -> list[str]:
+    return list({version[:digits]: version for version in there}.values())
 
 
 def versions(directory: Path) -> list[str]:

@@ -130,6 +130,15 @@ def promote(connection: Connection, model_id: str, *, who: str, reason: str, dir
     return chosen
 
 
+def needed(connection: Connection, population: Population) -> set[str]:
+    """Return the versions that serve a population, or would after a roll-back."""
+    serving = champion(connection, population)
+    if serving is None:
+        return set()
+    before = _newest(connection, population, ModelStatus.RETIRED, trained_before=serving.trained_at)
+    return {serving.version} | ({before.version} if before else set())
+
+
 def align_links(connection: Connection, serving: Registered, directory: Path) -> bool:
     """Make the links name what serves and what served before it; return whether they were behind."""
     before = _newest(connection, serving.population, ModelStatus.RETIRED, trained_before=serving.trained_at)

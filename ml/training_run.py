@@ -97,7 +97,16 @@ def run(engine: Engine, request: Request, progress: Progress) -> Outcome:
         directory = Path(request.root) / request.population
         outcome = _trained(engine, request, directory, progress)
         history.append(directory, _remembered(request, outcome))
+        _forget(engine, request.population, directory, outcome)
         return outcome
+
+
+def _forget(engine: Engine, population: Population, directory: Path, outcome: Outcome) -> None:
+    with engine.connect() as connection:
+        needed = registry.needed(connection, population)
+    gone = artefact.forget(directory, {*needed, *filter(None, [outcome.version])})
+    if gone:
+        _log.info("files of old models removed", population=population, versions=gone)
 
 
 def _trained(engine: Engine, request: Request, directory: Path, progress: Progress) -> Outcome:

@@ -68,6 +68,24 @@ def test_the_leavings_of_publications_cut_short_are_swept(tmp_path: Path) -> Non
     assert [entry.name for entry in tmp_path.iterdir()] == [published.version]
 
 
+def test_of_old_models_one_a_day_and_one_a_month_are_kept_and_those_that_serve(tmp_path: Path) -> None:
+    nights = [AT - timedelta(days=days) for days in range(420)]
+    for at in [*nights, AT - timedelta(hours=1)]:
+        (tmp_path / f"{at:%Y%m%d_%H%M%S}").mkdir()
+
+    gone = artefact.forget(tmp_path, {"20260102_020000"})
+
+    kept = artefact.versions(tmp_path)
+    assert kept[-14:] == sorted(f"{at:%Y%m%d_%H%M%S}" for at in nights[:14])
+    assert kept[:-14] == [
+        *("20251231_020000", "20260102_020000", "20260131_020000", "20260228_020000", "20260331_020000"),
+        *("20260430_020000", "20260531_020000", "20260630_020000", "20260731_020000", "20260831_020000"),
+        *("20260930_020000", "20261031_020000"),
+    ]
+    assert len(gone) + len(kept) == 421
+    assert len(list(tmp_path.iterdir())) == len(kept)
+
+
 @pytest.mark.parametrize("name", [*FILES, artefact.MANIFEST])
 def test_a_flipped_byte_anywhere_is_found(tmp_path: Path, published: Artefact, name: str) -> None:
     file = tmp_path / VERSION / name

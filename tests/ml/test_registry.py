@@ -21,10 +21,12 @@ def statuses(connection: Connection) -> list[str]:
 
 
 def test_a_promoted_model_is_champion_and_the_one_before_retires(connection: Connection, tmp_path: Path) -> None:
-    add_model(connection, tmp_path)
+    assert registry.needed(connection, SYNTHETIC) == set()
+    first = add_model(connection, tmp_path)
     second = add_model(connection, tmp_path, days=1)
 
     assert registry.champion(connection, SYNTHETIC) == second
+    assert registry.needed(connection, SYNTHETIC) == {first.version, second.version}
     assert statuses(connection) == [ModelStatus.RETIRED, ModelStatus.CHAMPION]
 
 

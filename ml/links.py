@@ -17,7 +17,11 @@ def align(directory: Path, champion: str, previous: str | None) -> bool:
     behind = {name: version for name, version in wanted.items() if target(directory, name) != version}
     for name, version in behind.items():
         _point(directory / name, version)
-    return bool(behind)
+    # After the last rollback that there is, nothing came before what serves.
+    stale = previous is None and target(directory, PREVIOUS) is not None
+    if stale:
+        (directory / PREVIOUS).unlink()
+    return bool(behind) or stale
 
 
 def target(directory: Path, name: str = LATEST) -> str | None:

@@ -25,7 +25,7 @@ SYNTHETIC = Population.SYNTHETIC
 def directory(database: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """Where the synthetic models of this test are."""
     assert database
-    monkeypatch.setenv("MODEL_SAVE_PATH", str(tmp_path))
+    monkeypatch.setenv("WORKER_MODEL_SAVE_PATH", str(tmp_path))
     settings.current.cache_clear()
     ring.use(None)
     return serving.shelf().directory(SYNTHETIC)
@@ -74,6 +74,7 @@ def test_the_champion_before_serves_again_and_the_link_names_it(directory: Path)
     assert (job.state, job.result) == ("done", {"model_id": older})
     assert statuses() == {older: "champion", newer: "retired"}
     assert links.target(directory) == older.partition("/")[2]
+    assert links.target(directory, links.PREVIOUS) is None
     [row] = audited()
     assert (row.who, row.action, row.subject, row.reason) == (
         "cli:ann",

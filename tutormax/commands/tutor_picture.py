@@ -4,7 +4,7 @@ import math
 import textwrap
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -21,7 +21,8 @@ mpl.use("Agg")
 RAISES, LOWERS, WHOLE = "#c92a2a", "#1f5fa8", "#495057"
 BANDS = ((0, 0.25, "low", "#ebfbee"), (0.25, 0.5, "medium", "#fff9db"), (0.5, 0.75, "high", "#ffe8cc"),
          (0.75, 1, "critical", "#ffe3e3"))  # fmt: skip
-MARKS = (0.01, 0.05, 0.1, 0.25, 0.5, 0.75, 0.9, 0.99)
+MARKS = (0.01, 0.02, 0.05, 0.1, 0.2, 0.3, 0.4, 0.5, 0.6, 0.7, 0.8, 0.9, 0.95, 0.98, 0.99)
+LEAST_SPAN = timedelta(days=7)
 LINE = 46
 
 
@@ -103,6 +104,9 @@ def _history(axes: Axes, points: Sequence[tuple[datetime, float]]) -> None:
         axes.axhspan(low, high, color=colour, zorder=0)
         axes.annotate(level, (1.005, (low + high) / 2), xycoords="axes fraction", va="center", color=WHOLE)
     axes.plot(*zip(*points, strict=True), color=WHOLE, marker="o", markersize=3, linewidth=1.2)
+    # A single score is a point in its week, not one in years.
+    last = points[-1][0]
+    axes.set_xlim(min(points[0][0], last - LEAST_SPAN), last + LEAST_SPAN / 14)  # type: ignore[arg-type]
     locator = AutoDateLocator()  # type: ignore[no-untyped-call]  # matplotlib leaves it untyped
     axes.xaxis.set_major_locator(locator)
     axes.xaxis.set_major_formatter(ConciseDateFormatter(locator))  # type: ignore[no-untyped-call]

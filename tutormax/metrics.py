@@ -206,8 +206,23 @@ MODEL_INFO = exported("tutormax_model_info", "1 for each model in service.", ("m
 MODEL_TRAINED = exported(
     "tutormax_model_trained_timestamp_seconds", "When the model in service was trained.", ("model",)
 )
-MODEL_AUC = exported("tutormax_model_auc_ratio", "ROC AUC at 30 days.", ("model", "dataset"))
+MODEL_AUC = exported(
+    "tutormax_model_auc_ratio",
+    "ROC AUC at 30 days: of the model in service on weeks that it had not seen (holdout), and of the newest week of "
+    "predictions whose outcomes are all known (live).",
+    ("model", "dataset"),
+)
 MODEL_BRIER = exported("tutormax_model_brier_score_ratio", "Brier score at 30 days.", ("model", "dataset"))
+MODEL_FEATURE_PSI = exported(
+    "tutormax_model_feature_psi",
+    "Population stability index of a feature against the validation weeks; the 25 that moved furthest last night.",
+    ("model", "feature"),
+)
+MODEL_SCORE_PSI = exported(
+    "tutormax_model_score_psi",
+    "Population stability index of the scores against the validation weeks, measured last night.",
+    ("model",),
+)
 
 # The metrics themselves.
 LABEL_OVERFLOW = counter(
@@ -258,20 +273,6 @@ planned(
     "Interventions past their due time.",
     ("type",),
     waits_for="the table of interventions",
-)
-planned(
-    "tutormax_model_feature_psi",
-    Kind.GAUGE,
-    "Population stability index of a feature against the training window.",
-    ("model", "feature"),
-    waits_for="stored drift measurements",
-)
-planned(
-    "tutormax_model_score_psi",
-    Kind.GAUGE,
-    "Population stability index of the scores.",
-    ("model",),
-    waits_for="stored drift measurements",
 )
 planned(
     "tutormax_emails_total",

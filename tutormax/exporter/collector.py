@@ -60,7 +60,8 @@ class StoreCollector(Collector):
         yield from families.of_depths(ledger.depths)
         yield from families.of_schedules(ledger.schedules)
         yield from families.of_processes(ledger.processes)
-        yield from families.of_models(ledger.models)
+        yield from families.of_models(ledger.models, ledger.outcomes)
+        yield from families.of_drift(ledger.drift)
         yield from families.of_operator_actions(ledger.operator_actions)
         tutors = self._read(self._tutors, until, metrics.TUTORS)
         if tutors is not None:

@@ -24,6 +24,7 @@ STATES = ("ready", "in_flight", "delayed", "dead")
 AGED = ("ready", "in_flight", "dead")
 WORKER_STATES = (State.UP.value, State.DRAINING.value, "lost")
 ALGORITHM = "xgboost"
+SCORE = "score"
 NOBODY = "none"
 
 queue_label = Bounded(metrics.QUEUE_MESSAGES.metric.name, 30, metrics.LABEL_OVERFLOW)
@@ -52,7 +53,7 @@ def of_depths(rows: Rows) -> Iterator[Metric]:
         key = labels[row["queue"]], STATE_NAMES.get(state, state)
         jobs[key] += row["jobs"]
         if key in ages:
-            # A clock set back since then makes nothing younger than now.
+            # Nothing is younger than now: only delayed jobs, or a clock that was set back.
             ages[key] = max(ages[key], row["oldest_seconds"])
     yield metrics.QUEUE_MESSAGES.of(jobs.items())
     yield metrics.QUEUE_OLDEST_AGE.of(ages.items())
@@ -105,12 +106,23 @@ def of_processes(rows: Rows) -> Iterator[Metric]:
     yield metrics.PROCESSES_WITHOUT_METRICS.of(((service,), count) for service, count in mute.items())
 
 
-def of_models(rows: Rows) -> Iterator[Metric]:
-    """Yield the models in service."""
+def of_models(rows: Rows, outcomes: Rows = ()) -> Iterator[Metric]:
+    """Yield the models in service, and how well predictions did whose outcomes are known."""
     yield metrics.MODEL_INFO.of(((row["population"], row["model_id"].rpartition("/")[2], ALGORITHM), 1) for row in rows)
     yield metrics.MODEL_TRAINED.of(((row["population"],), row["trained_at"]) for row in rows)
-    for family, column in ((metrics.MODEL_AUC, "auc"), (metrics.MODEL_BRIER, "brier")):
-        yield family.of(((row["population"], "holdout"), value) for row, value in _known(rows, column, None))
+    aucs: list[tuple[tuple[str, str], float]] = []
+    for dataset, source in (("holdout", rows), ("live", outcomes)):
+        aucs += [((row["population"], dataset), value) for row, value in _known(source, "auc", None)]
+    yield metrics.MODEL_AUC.of(aucs)
+    yield metrics.MODEL_BRIER.of(((row["population"], "holdout"), value) for row, value in _known(rows, "brier", None))
+
+
+def of_drift(rows: Rows) -> Iterator[Metric]:
+    """Yield how far scores and features have moved."""
+    yield metrics.MODEL_SCORE_PSI.of(((row["population"],), row["psi"]) for row in rows if row["subject"] == SCORE)
+    yield metrics.MODEL_FEATURE_PSI.of(
+        ((row["population"], row["subject"]), row["psi"]) for row in rows if row["subject"] != SCORE
+    )
 
 
 def of_operator_actions(rows: Rows) -> Iterator[Metric]:

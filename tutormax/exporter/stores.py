@@ -17,6 +17,7 @@ STATEMENT_SECONDS = 2.0
 # The population is counted once a minute, whoever asks, and may take its time.
 COUNTING_SECONDS = 30.0
 MOST_SCHEDULES = 100
+MOST_FEATURES = 25
 
 Rows = Sequence[Mapping[str, Any]]
 
@@ -29,6 +30,8 @@ class Ledger:
     schedules: Rows
     processes: Rows
     models: Rows
+    drift: Rows
+    outcomes: Rows
     operator_actions: Rows
 
 
@@ -90,6 +93,8 @@ class Stores:
                 schedules=_rows(connection, "schedules", most=MOST_SCHEDULES + 1),
                 processes=_rows(connection, "processes"),
                 models=_rows(connection, "models"),
+                drift=_rows(connection, "drift", most=MOST_FEATURES),
+                outcomes=_rows(connection, "outcomes"),
                 operator_actions=_rows(connection, "operator_actions"),
             )
 

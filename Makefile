@@ -24,8 +24,9 @@ demo: install ## the main job, end to end, on embedded servers (TUTORS=1500 for 
 up: install ## everything, kept running until Ctrl-C
 	@$(BIN)/python -m tutormax up
 
+# Tests wait for processes more than they compute: three of them at once keep two cores busy.
 test: install ## all tests
-	@$(BIN)/python -m pytest
+	@$(BIN)/python -m pytest -n 3 --dist loadfile
 
 check: install ## lint, types, import contracts, SQL
 	$(BIN)/ruff check .

@@ -26,7 +26,13 @@ ALERTMANAGER = ROOT / "deploy" / "alertmanager"
 CONFIGURATION = ALERTMANAGER / "alertmanager.yml"
 READY_SECONDS = 20.0
 
-DATA_TEAM = {"TutorMaxModelStale", "TutorMaxModelQualityLow", "TutorMaxRiskShareJump"}
+DATA_TEAM = {
+    "TutorMaxFeatureDrift",
+    "TutorMaxModelQualityLow",
+    "TutorMaxModelStale",
+    "TutorMaxRiskShareJump",
+    "TutorMaxScoreDrift",
+}
 
 
 def said(*command: str | Path) -> str:

@@ -7,11 +7,12 @@ from grafana.src.variables import MODEL, WHERE
 
 CHOSEN = '$scope, model=~"$model"'
 UNTRAINED = "no model is in service"
+UNMEASURED = "no night of 200 scored tutors has been measured yet"
 
 DASHBOARD = Dashboard(
     uid="tutormax-models",
     title="TutorMax / Models",
-    description="Is the model in service fresh and right, and does it score?",
+    description="Is the model in service fresh and right, and does it still see the world it learned from?",
     variables=(*WHERE, MODEL),
     since="now-7d",
     rows=(
@@ -37,7 +38,7 @@ DASHBOARD = Dashboard(
         row(
             timeseries(
                 "Area under the curve, by data set",
-                "Does the model rank tutors well? 0.5 is guessing, 1 is knowing.",
+                "Does the model rank tutors well, before its service and in it? 0.5 is guessing, 1 is knowing.",
                 Unit.NUMBER,
                 query(f"max by (model, dataset) (tutormax_model_auc_ratio{{{CHOSEN}}})", "{{model}} {{dataset}}"),
                 steps=falling(good=0.85),
@@ -54,6 +55,29 @@ DASHBOARD = Dashboard(
                 ),
                 minimum=0,
                 when_empty=UNTRAINED,
+            ),
+        ),
+        row(
+            timeseries(
+                "Feature drift",
+                "Which inputs have moved? Population stability index of last night; from 0.25 on they have.",
+                Unit.NUMBER,
+                query(
+                    f"topk(10, max by (model, feature) (tutormax_model_feature_psi{{{CHOSEN}}}))",
+                    "{{model}} {{feature}}",
+                ),
+                steps=rising(warning=0.1, bad=0.25),
+                minimum=0,
+                when_empty=UNMEASURED,
+            ),
+            timeseries(
+                "Score drift",
+                "Have the scores moved as a whole? More than 0.1 wants a look.",
+                Unit.NUMBER,
+                query(f"max by (model) (tutormax_model_score_psi{{{CHOSEN}}})", "{{model}}"),
+                steps=rising(bad=0.1),
+                minimum=0,
+                when_empty=UNMEASURED,
             ),
         ),
         row(

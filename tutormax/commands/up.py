@@ -23,7 +23,7 @@ def add(commands: "_SubParsersAction[ArgumentParser]") -> None:
 
 def run(options: Namespace) -> int:
     """Run everything; one Ctrl-C or SIGTERM stops it all within seconds."""
-    signal.signal(signal.SIGTERM, lambda *_: signal.raise_signal(signal.SIGINT))
+    stop_on_signals()
     ready()
     limits = settings.current()
     seen_by = observers(limits.data_dir) if options.observe else Observers()
@@ -35,6 +35,13 @@ def run(options: Namespace) -> int:
         _watch(children)
     console.print("Stopped.")
     return 0
+
+
+def stop_on_signals() -> None:
+    """Let Ctrl-C and SIGTERM raise KeyboardInterrupt."""
+    # Also where a shell that started us in the background has us ignore Ctrl-C.
+    for number in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(number, signal.default_int_handler)
 
 
 def _tell(limits: settings.Settings, seen_by: Observers) -> None:

@@ -108,17 +108,23 @@ def of_accuracy(sat: Sat, scale: Scale) -> list[Mark]:
     marks = []
     for column, horizon in enumerate(scale.horizons):
         labels = sat.labels[horizon]
-        if 0 < labels.sum() < len(labels):
+        if _both(labels):
             said, best = sat.model_said[:, HORIZONS.index(horizon)], sat.oracle.filtered[:, column]
             pair = Pair(labels, said, best, sat.features.spine.tutor_ids, sat.active)
             error = quality(labels, said, sat.active).calibration_error
             marks += [
                 pair.auc_fraction(f"{horizon} d: AUC, fraction"),
-                pair.where(sat.active).auc_fraction(f"{horizon} d: early-warning AUC, fraction"),
                 pair.skill_fraction(f"{horizon} d: skill, fraction"),
                 Mark(f"{horizon} d: calibration error", error),
             ]
+            # In a small marketplace, nobody who taught this week may leave tomorrow.
+            if _both(labels[sat.active]):
+                marks.append(pair.where(sat.active).auc_fraction(f"{horizon} d: early-warning AUC, fraction"))
     return marks
+
+
+def _both(labels: Labels) -> bool:
+    return bool(0 < labels.sum() < len(labels))
 
 
 def of_interactions(sat: Sat) -> list[Mark]:

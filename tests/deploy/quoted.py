@@ -36,10 +36,15 @@ def pages() -> list[Path]:
     return sorted(RUNBOOKS.glob("*.md"))
 
 
+def documents() -> list[Path]:
+    """Return everything that operators read."""
+    return [*pages(), ROOT / "deploy" / "operations.md"]
+
+
 def blocks(language: str) -> list[Quote]:
     """Return the fenced blocks of one language."""
     fenced = re.compile(rf"^```{language}\n(.*?)^```", re.DOTALL | re.MULTILINE)
-    return [Quote(page.stem, _tried(block)) for page in pages() for block in fenced.findall(page.read_text())]
+    return [Quote(page.stem, _tried(block)) for page in documents() for block in fenced.findall(page.read_text())]
 
 
 def inline() -> list[Quote]:
@@ -47,7 +52,7 @@ def inline() -> list[Quote]:
     fenced = re.compile(r"^```.*?^```", re.DOTALL | re.MULTILINE)
     return [
         Quote(page.stem, " ".join(_tried(code).split()))
-        for page in pages()
+        for page in documents()
         for code in re.findall(r"`([^`]+)`", fenced.sub("", page.read_text()))
     ]
 

@@ -137,7 +137,9 @@ def test_quoted_promql_asks_for_what_is_exported(quote: Quote) -> None:
 
 def test_other_alerts_settings_targets_and_files_that_are_named_exist() -> None:
     targets = set(re.findall(r"^([a-z-]+):", (ROOT / "Makefile").read_text(), re.MULTILINE))
+    provisioned = (ROOT / "grafana" / "provisioning" / "datasources" / "prometheus.yml").read_text()
     variables = {settings.variable_of(field) for field in settings.Settings.model_fields}
+    variables |= set(re.findall(r"\$\{(\w+)\}", provisioned))
     for quote in quoted.inline():
         if re.fullmatch(r"TutorMax\w+", quote.text):
             assert quote.text in ALERTS, quote

@@ -232,4 +232,5 @@ def _end_with(asker: BinaryIO) -> None:
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    # At once: a thread still waits on standard input, and an interpreter ending in order would wait for it or abort.
+    os._exit(main())

@@ -16,6 +16,17 @@ from tutormax import db, partitions, schema, servers, settings
 NOW = datetime(2026, 6, 15, 12, 0, tzinfo=UTC)
 
 
+def pytest_addoption(parser: pytest.Parser) -> None:
+    """Let some tests run against another broker: `make verify-rabbitmq`."""
+    parser.addoption("--broker", choices=("redis", "rabbitmq"), default="redis", help="what carries doorbells")
+
+
+@pytest.fixture(scope="session")
+def broker_kind(pytestconfig: pytest.Config) -> str:
+    """What carries the doorbells of tests that start a broker of their own."""
+    return str(pytestconfig.getoption("broker"))
+
+
 @pytest.fixture(scope="session")
 def endpoints() -> Iterator[servers.Endpoints]:
     """The embedded PostgreSQL and Valkey of this run; everything else reaches them through the settings."""
@@ -25,7 +36,7 @@ def endpoints() -> Iterator[servers.Endpoints]:
         servers.embedded(Path(data_dir)) as served,
     ):
         os.environ["DATABASE_URL"] = served.database_url
-        os.environ["REDIS_URL"] = served.redis_url
+        os.environ["REDIS_URL"] = served.broker_url
         settings.current.cache_clear()
         yield served
 

@@ -21,7 +21,7 @@ def answering(*, well: bool = True) -> str:
     """Return the address of a process that lives and says whether it is ready."""
     pages: dict[str, Page] = {
         "/livez": lambda _: (True, {"silent_seconds": 0.5}),
-        "/readyz": lambda _: (well, {"postgresql": "ok", "redis": "ok" if well else "away"}),
+        "/readyz": lambda _: (well, {"postgresql": "ok", "broker": "ok" if well else "away"}),
     }
     return f"127.0.0.1:{serve('127.0.0.1', str(free_port()), registry(Process.EXPORTER), pages)}"
 
@@ -52,7 +52,7 @@ def test_a_process_that_answers_is_well() -> None:
 def test_a_process_that_is_not_ready_says_why() -> None:
     address = answering(well=False)
 
-    assert ill(health.of_address(address)) == [(f"{address}/readyz", "redis away")]
+    assert ill(health.of_address(address)) == [(f"{address}/readyz", "broker away")]
 
 
 def test_a_process_that_does_not_answer_is_ill() -> None:

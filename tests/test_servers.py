@@ -33,7 +33,7 @@ import os, sys
 from tutormax import servers
 for _ in sys.stdin:
     served = servers.endpoints()
-    print(served.database_url, served.redis_url, flush=True)
+    print(served.database_url, served.broker_url, flush=True)
 """
 # The same, but what goes on after the first answer is a forked child without its parent.
 FORKING_CLIENT = CLIENT + "    os.fork() and os._exit(0)"
@@ -102,7 +102,8 @@ def client(home: Path) -> Iterator[Start]:
 
 def environment(data_dir: Path) -> dict[str, str]:
     """What a process is told that shall use embedded servers, whatever the suite itself uses."""
-    kept = {name: value for name, value in os.environ.items() if name not in {"REDIS_URL", "POSTGRES_HOST"}}
+    others = {"REDIS_URL", "DRAMATIQ_BROKER_URL", "POSTGRES_HOST"}
+    kept = {name: value for name, value in os.environ.items() if name not in others}
     return kept | {"TUTORMAX_DATA_DIR": str(data_dir), "PYTHONPATH": str(Path(__file__).parent.parent)}
 
 
@@ -177,7 +178,7 @@ def query(endpoints: servers.Endpoints, statement: str) -> list[tuple[object, ..
 
 def valkey(endpoints: servers.Endpoints) -> redis.Redis:
     """A client of the served Valkey."""
-    return redis.Redis.from_url(endpoints.redis_url, decode_responses=True)
+    return redis.Redis.from_url(endpoints.broker_url, decode_responses=True)
 
 
 def answers(endpoints: servers.Endpoints) -> bool:
@@ -191,7 +192,7 @@ def answers(endpoints: servers.Endpoints) -> bool:
 
 def embedded_settings(data_dir: Path, **named: str) -> settings.Settings:
     """Settings that name no servers but the given ones."""
-    none: dict[str, None] = dict.fromkeys(("DATABASE_URL", "REDIS_URL", "POSTGRES_HOST"))
+    none: dict[str, None] = dict.fromkeys(("DATABASE_URL", "REDIS_URL", "DRAMATIQ_BROKER_URL", "POSTGRES_HOST"))
     return settings.load(**none | named, data_dir=data_dir)
 
 

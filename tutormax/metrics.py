@@ -102,7 +102,7 @@ SCHEDULE_EMISSIONS = counter(
     "tutormax_schedule_emissions_total", "Emissions, by result: ok, error.", ("schedule", "result"), by=SCHEDULER
 )
 
-# The queues, read from the ledger and from Redis.
+# The queues, read from the ledger and from the broker.
 QUEUE_MESSAGES = exported(
     "dramatiq_queue_messages",
     "Jobs by state: ready, in_flight, delayed (due later) and dead.",
@@ -113,7 +113,7 @@ QUEUE_OLDEST_AGE = exported(
     "How long the oldest job has been due (ready), has been running (in_flight) or dead; 0 when there is none.",
     ("queue_name", "state"),
 )
-QUEUE_DOORBELLS = exported("tutormax_queue_doorbells", "Doorbells that wait in Redis.", ("queue_name",))
+QUEUE_DOORBELLS = exported("tutormax_queue_doorbells", "Doorbells that wait in the broker.", ("queue_name",))
 QUEUE_INFO = exported("tutormax_queue_info", "1 for each configured queue.", ("queue_name", "tier"))
 QUEUE_TARGET_WAIT = exported(
     "tutormax_queue_target_wait_seconds", "How long a due job of the queue may wait.", ("queue_name",)
@@ -121,8 +121,8 @@ QUEUE_TARGET_WAIT = exported(
 QUEUE_TARGET_LOAD = exported(
     "tutormax_queue_target_messages_per_process", "Running and ready jobs that one process is for.", ("queue_name",)
 )
-BROKER_UP = exported("dramatiq_broker_up", "1 if the last read of Redis worked.")
-BROKER_READ_DURATION = exported("dramatiq_broker_read_duration_seconds", "Time of the last read of Redis.")
+BROKER_UP = exported("dramatiq_broker_up", "1 if the last read of the broker worked.")
+BROKER_READ_DURATION = exported("dramatiq_broker_read_duration_seconds", "Time of the last read of the broker.")
 DATABASE_UP = exported("tutormax_database_up", "1 if the last read of PostgreSQL worked.")
 DATABASE_READ_DURATION = exported("tutormax_database_read_duration_seconds", "Time of the last read of PostgreSQL.")
 WORKER_PROCESSES = exported(

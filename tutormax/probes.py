@@ -4,20 +4,20 @@ import time
 from collections.abc import Mapping
 from functools import cached_property
 
-import redis
 from sqlalchemy import Engine, text
 
-from tutormax import db, servers
+from tutormax import broker, db, servers
 from tutormax.attempt import Attempt
+from tutormax.broker import Carrier
 
 ANSWER_SECONDS = 1.0
 
 
 class Stores:
-    """PostgreSQL and Redis, asked both at once."""
+    """PostgreSQL and the broker, asked both at once."""
 
     def __init__(self) -> None:
-        self._attempts = (Attempt("postgresql", self._ask_database), Attempt("redis", self._ask_redis))
+        self._attempts = (Attempt("postgresql", self._ask_database), Attempt("broker", self._ask_broker))
 
     def ready(self) -> tuple[bool, Mapping[str, str]]:
         """Tell whether both answer within a second, and what is wrong with the one that does not."""
@@ -31,8 +31,8 @@ class Stores:
         """Close what was opened."""
         if "_engine" in self.__dict__:
             self._engine.dispose()
-        if "_client" in self.__dict__:
-            self._client.close()
+        if "_carrier" in self.__dict__:
+            self._carrier.close()
 
     # Connections of their own: a pool that the work has used up must not make a process look ill.
     @cached_property
@@ -40,15 +40,16 @@ class Stores:
         return db.connect(servers.endpoints().database_url, application="tutormax probe", statement_timeout_seconds=1)
 
     @cached_property
-    def _client(self) -> redis.Redis:
-        return redis.Redis.from_url(servers.endpoints().redis_url, socket_timeout=1, socket_connect_timeout=1)
+    def _carrier(self) -> Carrier:
+        url = servers.endpoints().broker_url
+        return broker.open_carrier(url, answer_seconds=ANSWER_SECONDS, name="tutormax-probe")
 
     def _ask_database(self) -> None:
         with self._engine.connect() as connection:
             connection.execute(text("select 1"))
 
-    def _ask_redis(self) -> None:
-        self._client.ping()
+    def _ask_broker(self) -> None:
+        self._carrier.ping()
 
 
 def _answer(attempt: Attempt[None], seconds: float) -> str:

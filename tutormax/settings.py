@@ -6,12 +6,14 @@ from typing import Literal, Self
 from urllib.parse import quote
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
-from pydantic import Field, SecretStr, ValidationError, field_validator, model_validator
+from pydantic import Field, SecretStr, ValidationError, ValidationInfo, field_validator, model_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 from tutormax.errors import PermanentError
 
 LAST_PORT = 65535
+REDIS_SCHEMES = ("redis://", "rediss://", "unix://")
+RABBITMQ_SCHEMES = ("amqp://", "amqps://")
 
 
 class InvalidSettingsError(PermanentError):
@@ -35,6 +37,11 @@ class Settings(BaseSettings):
         None,
         validation_alias="REDIS_URL",
         description="Redis of yours (redis://, rediss://, unix://); empty: embedded.",
+    )
+    broker_url: SecretStr | None = Field(
+        None,
+        validation_alias="DRAMATIQ_BROKER_URL",
+        description="What carries doorbells instead of REDIS_URL: RabbitMQ (amqp://, amqps://), or another Redis.",
     )
     database_url: SecretStr | None = Field(
         None, validation_alias="DATABASE_URL", description="PostgreSQL of yours as one URL; wins over POSTGRES_*."
@@ -166,6 +173,14 @@ class Settings(BaseSettings):
     log_json: bool = Field(False, description="JSON log lines instead of readable ones.")
     log_level: Literal["DEBUG", "INFO", "WARNING", "ERROR"] = Field("INFO", description="Least severe line logged.")
 
+    @field_validator("broker_url", "redis_url")
+    @classmethod
+    def _a_server_that_we_speak_to(cls, value: SecretStr | None, asked: ValidationInfo) -> SecretStr | None:
+        schemes = REDIS_SCHEMES if asked.field_name == "redis_url" else (*REDIS_SCHEMES, *RABBITMQ_SCHEMES)
+        if value is not None and not value.get_secret_value().startswith(schemes):
+            raise ValueError(f"is none of {', '.join(schemes)}")
+        return value
+
     @field_validator("schedule_timezone")
     @classmethod
     def _a_known_zone(cls, value: str) -> str:
@@ -220,6 +235,12 @@ class Settings(BaseSettings):
         password = f":{quote(self.postgres_password.get_secret_value(), safe='')}" if self.postgres_password else ""
         host = f"{self.postgres_host}:{self.postgres_port}"
         return f"postgresql+psycopg://{quote(self.postgres_user, safe='')}{password}@{host}/{self.postgres_db}"
+
+    @property
+    def external_broker_url(self) -> str | None:
+        """What was named to carry doorbells; None when the embedded Valkey does."""
+        named = self.broker_url or self.redis_url
+        return None if named is None else named.get_secret_value()
 
     @property
     def zone(self) -> ZoneInfo:

@@ -19,7 +19,7 @@ class Operator:
     """Works in one data directory, with embedded servers that start when somebody needs them."""
 
     def __init__(self, data_dir: Path, **settings: str) -> None:
-        named = ("DATABASE_URL", "REDIS_URL", "POSTGRES_HOST")
+        named = ("DATABASE_URL", "REDIS_URL", "DRAMATIQ_BROKER_URL", "POSTGRES_HOST")
         outside = {name: value for name, value in os.environ.items() if name not in named}
         self.environment = outside | {"TUTORMAX_DATA_DIR": str(data_dir), "TUTORMAX_JOB_LEASE_SECONDS": "3"} | settings
 

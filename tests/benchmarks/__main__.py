@@ -19,7 +19,7 @@ def main(names: list[str]) -> None:
     facts = machine()
     with tempfile.TemporaryDirectory() as directory, servers.embedded(Path(directory)) as served:
         # For this process and the workers that it starts.
-        os.environ.update(DATABASE_URL=served.database_url, REDIS_URL=served.redis_url)
+        os.environ.update(DATABASE_URL=served.database_url, REDIS_URL=served.broker_url)
         with db.transaction() as connection:
             schema.upgrade(connection)
         figures = []

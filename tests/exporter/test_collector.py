@@ -116,7 +116,7 @@ def test_two_exporters_say_the_same(here: Stores) -> None:
 
 
 def test_without_the_database_its_families_vanish_and_redis_is_still_told(stores: Make) -> None:
-    gone = stores(Endpoints("postgresql+psycopg://nobody@127.0.0.1:1/none", servers.endpoints().redis_url))
+    gone = stores(Endpoints("postgresql+psycopg://nobody@127.0.0.1:1/none", servers.endpoints().broker_url))
 
     with capture_logs() as lines:
         found = scraped(StoreCollector(gone))

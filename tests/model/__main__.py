@@ -57,7 +57,7 @@ def _interactions(scale: Scale) -> list[Mark]:
 
 
 def _engine(served: servers.Endpoints) -> Engine:
-    os.environ.update(DATABASE_URL=served.database_url, REDIS_URL=served.redis_url)
+    os.environ.update(DATABASE_URL=served.database_url, REDIS_URL=served.broker_url)
     engine = db.connect(served.database_url, application="tutormax exam", statement_timeout_seconds=STATEMENT_SECONDS)
     with engine.begin() as connection:
         schema.upgrade(connection)

@@ -23,7 +23,7 @@ class StoreCollector(Collector):
     """Reads both stores at each scrape; of one that does not answer, only that is told."""
 
     def __init__(self, stores: Stores) -> None:
-        self._doorbells = Reading("redis", stores.doorbells)
+        self._doorbells = Reading("broker", stores.doorbells)
         self._ledger = Reading("postgresql", stores.ledger)
         self._tutors = Reading(
             "tutors", stores.tutors, fresh_seconds=TUTORS_FRESH_SECONDS, kept_seconds=TUTORS_KEPT_SECONDS

@@ -7,6 +7,7 @@ from typing import Any
 from prometheus_client import Metric
 
 from tutormax import metrics
+from tutormax.breaker import Outside
 from tutormax.broker import Queue
 from tutormax.catalogue import Bounded, Family, Process
 from tutormax.evaluation import Tier
@@ -39,7 +40,7 @@ def configured() -> Iterator[Metric]:
 
 
 def of_doorbells(waiting: Mapping[str, int]) -> Iterator[Metric]:
-    """Yield what waits in Redis."""
+    """Yield what waits in the broker."""
     yield metrics.QUEUE_DOORBELLS.of(((queue,), count) for queue, count in waiting.items())
 
 
@@ -129,6 +130,12 @@ def of_operator_actions(rows: Rows) -> Iterator[Metric]:
     """Yield what operators did."""
     times = {"cancel": 0, "requeue": 0, "drop": 0} | {row["action"].removeprefix("job "): row["times"] for row in rows}
     yield metrics.DEAD_LETTER_ACTIONS.of(((action,), count) for action, count in times.items())
+
+
+def of_breakers(rows: Rows) -> Iterator[Metric]:
+    """Yield what is left alone; zero for what has never failed."""
+    states = dict.fromkeys(Outside, 0.0) | {row["name"]: float(row["is_open"]) for row in rows}
+    yield metrics.BREAKER_OPEN.of(((name,), state) for name, state in states.items())
 
 
 def of_tutors(rows: Rows) -> Iterator[Metric]:

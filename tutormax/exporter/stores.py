@@ -1,15 +1,14 @@
-"""What the exporter reads: one pipeline of Redis, and one read-only transaction of PostgreSQL."""
+"""What the exporter reads: the queues of the broker, and one read-only transaction of PostgreSQL."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
 
-import redis
 from sqlalchemy import Connection, Engine
 
 from tutormax import broker, db, queries, servers
-from tutormax.broker import Queue
+from tutormax.broker import Carrier, Queue
 from tutormax.servers import Endpoints
 
 # A statement that takes longer is given up; a whole transaction has half a dozen.
@@ -53,22 +52,17 @@ class Stores:
         return self._connect(COUNTING_SECONDS)
 
     @cached_property
-    def client(self) -> redis.Redis:
-        """Redis, and quick to give up."""
-        return redis.Redis.from_url(
-            self.endpoints().redis_url,
-            socket_timeout=1,
-            socket_connect_timeout=1,
-            client_name="tutormax-exporter",
-        )
+    def carrier(self) -> Carrier:
+        """The broker, and quick to give up."""
+        return broker.open_carrier(self.endpoints().broker_url, answer_seconds=1, name="tutormax-exporter")
 
     def close(self) -> None:
         """Close what was made."""
         for made in ("engine", "patient_engine"):
             if made in self.__dict__:
                 self.__dict__[made].dispose()
-        if "client" in self.__dict__:
-            self.client.close()
+        if "carrier" in self.__dict__:
+            self.carrier.close()
 
     def _connect(self, seconds: float) -> Engine:
         return db.connect(
@@ -80,10 +74,7 @@ class Stores:
 
     def doorbells(self) -> dict[str, int]:
         """Return how many doorbells wait on each queue."""
-        pipeline = self.client.pipeline(transaction=False)
-        for queue in Queue:
-            pipeline.llen(broker.list_name(queue))
-        return dict(zip(Queue, pipeline.execute(), strict=True))
+        return dict(self.carrier.waiting(list(Queue)))
 
     def ledger(self) -> Ledger:
         """Return everything that is read at every scrape."""

@@ -1,4 +1,4 @@
-"""The PostgreSQL and the Redis of this process: those that the settings name, or embedded ones started on demand."""
+"""The PostgreSQL and the broker of this process: those that the settings name, or embedded ones started on demand."""
 
 from __future__ import annotations
 
@@ -22,10 +22,10 @@ __all__ = ["Endpoints", "ServerStartError", "embedded", "endpoints", "endpoints_
 
 @dataclass(frozen=True, slots=True)
 class Endpoints:
-    """Where the two servers answer: a SQLAlchemy URL and a redis-py URL."""
+    """Where the two servers answer: a SQLAlchemy URL, and the URL of what carries doorbells."""
 
     database_url: str
-    redis_url: str
+    broker_url: str
 
 
 def endpoints() -> Endpoints:
@@ -39,7 +39,7 @@ def endpoints() -> Endpoints:
 def endpoints_for(settings: Settings) -> Endpoints:
     """Return the servers that given settings name, and embedded ones for those that they do not."""
     urls = {"postgres": settings.external_database_url}
-    urls["valkey"] = settings.redis_url.get_secret_value() if settings.redis_url else None
+    urls["valkey"] = settings.external_broker_url
     named = {name: url for name, url in urls.items() if url is not None}
     needed = tuple(name for name in urls if name not in named)
     served = named | _held.urls(settings.data_dir, needed) if needed else named

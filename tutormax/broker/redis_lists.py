@@ -1,0 +1,145 @@
+"""Doorbells in Redis: one plain list for each queue."""
+
+import threading
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from typing import TYPE_CHECKING, Any
+from uuid import UUID
+
+import redis
+from dramatiq.broker import MessageProxy
+from dramatiq.errors import ConnectionClosed
+from redis.backoff import NoBackoff
+from redis.retry import Retry
+
+from tutormax.broker.carrier import ANSWER_SECONDS, MALFORMED_KEPT, BrokerAwayError, Parcel
+from tutormax.broker.consumer import BLOCK_SECONDS, DoorbellConsumer
+from tutormax.jobs import ring
+from tutormax.jobs.ring import Doorbell, Reason
+
+if TYPE_CHECKING:
+    from tutormax.broker import DoorbellBroker
+
+
+class RedisLists:
+    """Plain lists: pushed at the end, urgent ones at the front."""
+
+    kind = "redis"
+
+    def __init__(self, url: str, *, answer_seconds: float = ANSWER_SECONDS, name: str = "tutormax") -> None:
+        # No silent resending: what is ambiguous is decided by the ledger, and a stall must be seen.
+        self.client = redis.Redis.from_url(
+            url,
+            socket_timeout=answer_seconds,
+            socket_connect_timeout=min(3.0, answer_seconds),
+            retry=Retry(NoBackoff(), 0),
+            health_check_interval=30,
+            client_name=name,
+        )
+
+    def push(self, parcels: Sequence[Parcel]) -> None:
+        """Push doorbells in one round trip."""
+        pipeline = self.client.pipeline(transaction=False)
+        for parcel in parcels:
+            push = pipeline.lpush if parcel.urgent else pipeline.rpush
+            push(list_name(parcel.queue), parcel.raw)
+        with _away():
+            pipeline.execute()
+
+    def waiting(self, queues: Sequence[str]) -> Mapping[str, int]:
+        """Return the lengths of the lists, read in one round trip."""
+        pipeline = self.client.pipeline(transaction=False)
+        for queue in queues:
+            pipeline.llen(list_name(queue))
+        with _away():
+            return dict(zip(queues, pipeline.execute(), strict=True))
+
+    def flush(self, queue: str) -> None:
+        """Delete the list of a queue."""
+        with _away():
+            self.client.delete(list_name(queue))
+
+    def put_aside(self, queue: str, raw: bytes) -> None:
+        """Keep what is no doorbell in a list of its own."""
+        pipeline = self.client.pipeline(transaction=False)
+        pipeline.lpush(f"{list_name(queue)}:malformed", raw)
+        pipeline.ltrim(f"{list_name(queue)}:malformed", 0, MALFORMED_KEPT - 1)
+        with _away():
+            pipeline.execute()
+
+    def ping(self) -> None:
+        """Ask whether it answers."""
+        with _away():
+            self.client.ping()
+
+    def close(self) -> None:
+        """Close the pool."""
+        self.client.close()
+
+
+class RedisConsumer(DoorbellConsumer):
+    """Blocks on one list."""
+
+    def __init__(self, broker: "DoorbellBroker", queue: str, *, limit: int) -> None:
+        super().__init__(broker, queue, limit=limit)
+        self._held = 0
+        self._free = threading.Condition()
+
+    def __next__(self) -> MessageProxy | None:
+        """Return the next doorbell; None after a second without one, or while every thread is busy."""
+        # Before anything may hang or fail: without Redis the loop still goes round.
+        self.broker.polled(self.queue)
+        with self._free:
+            if self._held >= self.limit and not self._free.wait_for(self._has_room, timeout=BLOCK_SECONDS):
+                return None
+        try:
+            answer: Any = self._client().blpop([list_name(self.queue)], timeout=BLOCK_SECONDS)
+            return None if answer is None else self._taken(answer[1])
+        except (redis.RedisError, BrokerAwayError) as error:
+            # Whatever Redis does, stalls and refusals included, the consumer is started again.
+            raise ConnectionClosed(error) from None  # type: ignore[no-untyped-call]  # dramatiq leaves it untyped
+
+    def _client(self) -> redis.Redis:
+        carrier = self.broker.carrier
+        assert isinstance(carrier, RedisLists)  # noqa: S101  # the broker's URL chose both
+        return carrier.client
+
+    def _taken(self, raw: bytes) -> MessageProxy | None:
+        message = self.opened(raw)
+        if message is None:
+            return None
+        with self._free:
+            self._held += 1
+        return MessageProxy(message)
+
+    def _has_room(self) -> bool:
+        return self._held < self.limit
+
+    def ack(self, message: MessageProxy) -> None:
+        """Make room for another doorbell."""
+        with self._free:
+            # One that was taken before the consumer was started again is not counted here.
+            self._held = max(0, self._held - 1)
+            self._free.notify()
+
+    def requeue(self, messages: Iterable[MessageProxy]) -> None:
+        """Push back what no thread has taken, if Redis can be reached; otherwise the relay rings again."""
+        back = [
+            Doorbell(UUID(message.args[0]), message.actor_name, message.queue_name, reason=Reason.AGAIN)
+            for message in messages
+        ]
+        if back:
+            ring.ring(back)
+
+
+def list_name(queue: str) -> str:
+    """Return the Redis key of a queue's doorbells."""
+    return f"tutormax:doorbells:{queue}"
+
+
+@contextmanager
+def _away() -> Iterator[None]:
+    try:
+        yield
+    except redis.RedisError as error:
+        raise BrokerAwayError(f"Redis: {error}") from error

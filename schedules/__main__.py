@@ -4,6 +4,8 @@ import argparse
 import sys
 from datetime import UTC, datetime
 
+from sqlalchemy.exc import OperationalError
+
 from schedules import daemon, listing
 from schedules.timetable import timetable
 from tutormax import db, emissions, log, schema, settings
@@ -26,6 +28,9 @@ def main(arguments: list[str] | None = None) -> int:
     except TutorMaxError as error:
         sys.stderr.write(f"{error}\n")
         return 2
+    except OperationalError as error:
+        sys.stderr.write(f"{db.complaint(error)}\n")
+        return 1
     return 0
 
 

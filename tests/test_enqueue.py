@@ -355,7 +355,7 @@ def test_a_database_that_does_not_answer_is_one_line() -> None:
     )
 
     assert told.returncode == 1
-    assert told.stderr.startswith("PostgreSQL does not answer: ")
+    assert told.stderr.startswith("PostgreSQL does not answer at ")
     assert told.stderr.count("\n") == 1
 
 

@@ -3,7 +3,9 @@
 import sys
 from argparse import ArgumentParser
 
-from tutormax import log
+from sqlalchemy.exc import OperationalError
+
+from tutormax import db, log
 from tutormax.commands import (
     demo,
     health,
@@ -35,6 +37,9 @@ def main(arguments: list[str] | None = None) -> int:
         return int(options.run(options))
     except TutorMaxError as error:
         complaints.print(f"[red]{type(error).__name__}[/]: {error}", soft_wrap=True)
+        return 1
+    except OperationalError as error:
+        complaints.print(db.complaint(error), markup=False, soft_wrap=True)
         return 1
     except KeyboardInterrupt:
         return 130

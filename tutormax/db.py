@@ -6,9 +6,11 @@ from contextlib import contextmanager
 from weakref import WeakKeyDictionary
 
 from sqlalchemy import Connection, Engine, create_engine, event
+from sqlalchemy.exc import OperationalError
 
 from tutormax import servers, settings
 from tutormax.per_process import PerProcess
+from tutormax.redaction import redact_text
 
 _waiting: WeakKeyDictionary[Connection, list[Callable[[], object]]] = WeakKeyDictionary()
 
@@ -33,6 +35,8 @@ def connect(
             "plan_cache_mode": "force_custom_plan",
             "jit": "off",
             "default_transaction_read_only": "on" if read_only else "off",
+            # Who only looks must not take the cores that work needs.
+            **({"max_parallel_workers_per_gather": "0"} if read_only else {}),
         }.items()
     )
     return create_engine(
@@ -71,6 +75,14 @@ def transaction() -> Iterator[Connection]:
         with connection.begin():
             yield connection
         committed(connection)
+
+
+def complaint(error: OperationalError) -> str:
+    """Return what to tell of a database that does not answer: which one, why, and what would help; no password."""
+    named = settings.current().external_database_url
+    where = redact_text(named) if named else "the embedded server's socket"
+    why = str(error.orig).partition("\n")[0]
+    return f"PostgreSQL does not answer at {where}: {why}; start it, or name another with DATABASE_URL or POSTGRES_*"
 
 
 def after_commit(connection: Connection, act: Callable[[], object]) -> None:

@@ -32,7 +32,7 @@ def main(arguments: Sequence[str] | None = None, actors: Actors | None = None) -
     except TutorMaxError as error:
         return telling.complain(error, Exit.FAILED)
     except OperationalError as error:
-        return telling.complain(f"PostgreSQL does not answer: {str(error.orig).splitlines()[0]}", Exit.FAILED)
+        return telling.complain(db.complaint(error), Exit.FAILED)
     except KeyboardInterrupt:
         return telling.complain("interrupted; a job that was sent goes on", Exit.INTERRUPTED)
 

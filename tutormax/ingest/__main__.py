@@ -55,7 +55,7 @@ def main(arguments: Sequence[str] | None = None, begin: Begin | None = None) -> 
     except TutorMaxError as error:
         return _failed(errors, str(error), REFUSED)
     except OperationalError as error:
-        return _failed(errors, f"the database does not answer: {error.orig}".strip(), REFUSED)
+        return _failed(errors, db.complaint(error), REFUSED)
     except KeyboardInterrupt:
         return _failed(errors, "interrupted; files that were not finished are not taken in", INTERRUPTED)
     _tell(reports, json=given.json)

@@ -1,0 +1,114 @@
+"""Whatever an operator types while PostgreSQL is down ends in a sentence: which database, why, and what would help."""
+
+import logging
+import signal
+from argparse import ArgumentParser
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from sqlalchemy.exc import OperationalError
+
+import schedules.__main__
+import tutormax.__main__
+import tutormax.enqueue
+import tutormax.ingest.__main__
+from tests.faults.harness import free_port
+from tutormax import db, settings
+
+EVERY_COMMAND = {
+    "demo": "demo",
+    "up": "up",
+    "risk": "risk",
+    "tutor": "tutor t-17",
+    "models": "models list",
+    "export": "export t-17",
+    "erase": "erase t-17 --reason asked --yes",
+    "jobs": "jobs list",
+    "migrate": "migrate",
+}
+# These say what they have to say without a database.
+NEEDS_NONE = {"health", "settings", "metrics"}
+PASSWORD = "geheim"  # noqa: S105  # of nothing
+
+
+@pytest.fixture
+def port(monkeypatch: pytest.MonkeyPatch) -> Iterator[int]:
+    """The port at which PostgreSQL should answer, and nobody does."""
+    nobodys = free_port()
+    root, told = logging.getLogger(), signal.getsignal(signal.SIGTERM)
+    handlers, level = root.handlers[:], root.level
+    monkeypatch.setenv("DATABASE_URL", f"postgresql://operator:{PASSWORD}@127.0.0.1:{nobodys}/tutormax")
+    db.dispose()
+    settings.current.cache_clear()
+    yield nobodys
+    monkeypatch.undo()
+    db.dispose()
+    settings.current.cache_clear()
+    signal.signal(signal.SIGTERM, told)
+    root.handlers[:], root.level = handlers, level
+
+
+def said(capsys: pytest.CaptureFixture[str], port: int) -> None:
+    """See that the last thing told was one sentence that helps."""
+    sentence = capsys.readouterr().err.strip().splitlines()[-1]
+    assert "PostgreSQL does not answer at postgresql" in sentence
+    assert f"@127.0.0.1:{port}/tutormax: connection failed" in sentence
+    assert sentence.endswith("start it, or name another with DATABASE_URL or POSTGRES_*")
+    assert PASSWORD not in sentence
+
+
+def test_every_command_is_among_those_that_are_tried() -> None:
+    commands = ArgumentParser().add_subparsers()
+    for command in tutormax.__main__.COMMANDS:
+        command.add(commands)
+
+    assert set(commands.choices) == set(EVERY_COMMAND) | NEEDS_NONE
+
+
+@pytest.mark.parametrize("line", EVERY_COMMAND.values(), ids=list(EVERY_COMMAND))
+def test_a_command_says_which_one_does_not_answer(line: str, port: int, capsys: pytest.CaptureFixture[str]) -> None:
+    assert tutormax.__main__.main(line.split()) == 1
+
+    said(capsys, port)
+
+
+@pytest.mark.parametrize("what", ["worker", "scheduler", "all"])
+def test_health_names_it_among_what_is_ill(what: str, port: int, capsys: pytest.CaptureFixture[str]) -> None:
+    assert tutormax.__main__.main(["health", what]) == 1
+
+    told = capsys.readouterr().out
+    assert "ILL   ledger" in told
+    assert f"port {port} failed" in told
+
+
+@pytest.mark.parametrize("option", ["--pause", "--resume"])
+def test_the_scheduler_s_own_options_say_it(option: str, port: int, capsys: pytest.CaptureFixture[str]) -> None:
+    assert schedules.__main__.main([option, "training"]) == 1
+
+    said(capsys, port)
+
+
+def test_sending_by_hand_says_it(port: int, capsys: pytest.CaptureFixture[str]) -> None:
+    assert tutormax.enqueue.main(["evaluate_tutor_performance"]) == 1
+
+    said(capsys, port)
+
+
+def test_taking_files_in_says_it(port: int, capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:
+    (tmp_path / "tutors.csv").write_text("tutor_id,joined_at\n")
+
+    assert tutormax.ingest.__main__.main(["--organization", "Acme", str(tmp_path / "tutors.csv")]) == 1
+
+    said(capsys, port)
+
+
+def test_an_embedded_one_has_no_address_to_name(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv("DATABASE_URL", raising=False)
+    settings.current.cache_clear()
+    error = OperationalError(None, None, Exception("the socket is gone\nmore"))
+
+    assert db.complaint(error).startswith(
+        "PostgreSQL does not answer at the embedded server's socket: the socket is gone; start it"
+    )
+    settings.current.cache_clear()

@@ -9,6 +9,7 @@ Synthetic and customer models live apart, each with its own links. A model's nam
 like `synthetic/20261121_020000`. Nothing is pickled.
 """
 
+import errno
 import hashlib
 import os
 import re
@@ -21,12 +22,15 @@ from pathlib import Path
 
 import orjson
 
-from tutormax.errors import PermanentError
+from tutormax.errors import PermanentError, TransientError
 
 MANIFEST = "manifest.json"
 UNFINISHED = ".tmp-"
 VERSION = re.compile(r"\d{8}_\d{6}(_\d+)?")
 LARGEST_FILE = 64 * 1024 * 1024
+
+# What is wrong with one file and not with the place where it lies.
+WRONG_FILES = frozenset({errno.ENOENT, errno.ELOOP, errno.ENOTDIR, errno.EISDIR, errno.EACCES, errno.ENXIO})
 
 # How long files are kept of models that neither serve nor served before: 20261121_020000 by its digits.
 DAY_DIGITS, DAYS_KEPT = 8, 14
@@ -37,6 +41,10 @@ Json = Mapping[str, object]
 
 class ArtefactError(PermanentError):
     """A published model is not what was published; it is not parsed."""
+
+
+class StoreUnavailableError(TransientError):
+    """The directory of the models cannot be reached; what is in it may be as right as ever."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,10 +91,23 @@ def publish(
 
 
 def read(directory: Path, version: str, manifest_sha256: str | None = None) -> Artefact:
-    """Return a model's bytes, each file hashed as read; raise ArtefactError on the first thing that is not right."""
+    """Return a model's bytes, each file hashed as read.
+
+    Raises ArtefactError on the first thing that is not right, StoreUnavailableError where the place is not there.
+    """
+    try:
+        return _verified(directory, version, manifest_sha256)
+    except OSError as error:
+        raise StoreUnavailableError(f"{directory} cannot be read: {error.strerror or error}") from error
+
+
+def _verified(directory: Path, version: str, manifest_sha256: str | None) -> Artefact:
     if not VERSION.fullmatch(version):
         raise ArtefactError(f"{version!r} is not a version; one looks like 20261121_020000")
     place = directory / version
+    # A share that is not mounted looks empty; a model that was removed from one leaves the others.
+    if not directory.is_dir():
+        raise StoreUnavailableError(f"{directory} is not there: is the path mounted?")
     if place.is_symlink() or not place.is_dir():
         raise ArtefactError(f"{place} is not a directory of its own")
     content = _read(place / MANIFEST)
@@ -171,6 +192,8 @@ def _read(path: Path) -> bytes:
     try:
         descriptor = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_CLOEXEC)
     except OSError as error:
+        if error.errno not in WRONG_FILES:
+            raise
         raise ArtefactError(f"{path} cannot be read: {error.strerror}") from error
     with os.fdopen(descriptor, "rb") as file:
         content = file.read(LARGEST_FILE + 1)

@@ -1,22 +1,31 @@
-"""The model that scores: loaded once, checked against the champion's row each time, replaced when that changes."""
+"""The model that scores: loaded once, checked against the champion's row each time, replaced when that changes.
+
+The models' directory may lie on another machine. It is read through a breaker, in a thread that may hang.
+"""
 
 import threading
 from dataclasses import dataclass
-from functools import lru_cache
+from functools import lru_cache, partial
 from pathlib import Path
 
 from sqlalchemy import Connection
 
 from ml import artefact, registry, rule
-from ml.artefact import ArtefactError
+from ml.artefact import Artefact, ArtefactError, StoreUnavailableError
 from ml.model import ChurnModel
 from ml.packing import unpack
 from ml.registry import Registered
 from ml.rule import Rule
 from tutormax import log, settings
+from tutormax.attempt import Attempt
+from tutormax.breaker import Breaker, BreakerOpenError, Outside
 from tutormax.populations import Population
 
 _log = log.get(__name__)
+
+# A model is read in milliseconds; a share that has not answered by then hangs.
+STORE_SECONDS = 30.0
+STORE = Breaker(Outside.MODEL_STORE, failures=(StoreUnavailableError,))
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,10 +42,12 @@ RULE = Scorer(rule.NAME, Rule())
 class Shelf:
     """The models in memory, one a population."""
 
-    def __init__(self, root: Path) -> None:
+    def __init__(self, root: Path, *, store_seconds: float = STORE_SECONDS) -> None:
         self.root = root
+        self._store_seconds = store_seconds
         self._loaded: dict[Population, tuple[Registered, Scorer]] = {}
         self._refused: set[str] = set()
+        self._reading: dict[str, Attempt[Artefact]] = {}
         self._lock = threading.Lock()
 
     def directory(self, population: Population) -> Path:
@@ -46,8 +57,8 @@ class Shelf:
     def scorer(self, connection: Connection, population: Population) -> Scorer:
         """Return what scores a population now: its champion, or the rule where there is none.
 
-        A champion that cannot be loaded is told once, and the one before it serves on; raises ArtefactError when this
-        process has none to serve on with.
+        A champion that cannot be loaded is told once, and the one before it serves on; raises ArtefactError,
+        StoreUnavailableError or BreakerOpenError when this process has none to serve on with.
         """
         wanted = registry.champion(connection, population)
         if wanted is None:
@@ -59,7 +70,7 @@ class Shelf:
             return held[1]
 
     def check(self, model: Registered) -> None:
-        """Raise ArtefactError unless this code could serve a model."""
+        """Raise unless this code could serve a model, as `scorer` does."""
         self._load(model)
 
     def _replaced(
@@ -67,7 +78,7 @@ class Shelf:
     ) -> tuple[Registered, Scorer]:
         try:
             loaded = self._load(wanted)
-        except ArtefactError as error:
+        except (ArtefactError, StoreUnavailableError, BreakerOpenError) as error:
             if held is None:
                 raise
             if wanted.model_id not in self._refused:
@@ -87,9 +98,22 @@ class Shelf:
             _log.warning("link not moved to the champion", model_id=wanted.model_id, error=str(error))
 
     def _load(self, wanted: Registered) -> tuple[Registered, Scorer]:
-        directory = self.directory(wanted.population)
-        model = unpack(artefact.read(directory, wanted.version, wanted.manifest_sha256))
+        model = unpack(STORE.call(partial(self._read, wanted)))
         return wanted, Scorer(wanted.model_id, model)
+
+    def _read(self, wanted: Registered) -> Artefact:
+        directory = self.directory(wanted.population)
+        read = partial(artefact.read, directory, wanted.version, wanted.manifest_sha256)
+        # One thread for each model, however often it is asked for: what hangs in the kernel cannot be ended.
+        reading = self._reading.setdefault(wanted.model_id, Attempt(f"the model store {directory}", read))
+        try:
+            found = reading.result(self._store_seconds)
+        except TimeoutError as error:
+            raise StoreUnavailableError(str(error)) from None
+        finally:
+            if reading.ended:
+                self._reading.pop(wanted.model_id, None)
+        return found
 
 
 @lru_cache(maxsize=4)

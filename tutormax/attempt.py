@@ -26,6 +26,11 @@ class Attempt(Generic[T]):
                 Thread(target=self._run, args=(self._running,), name=f"tutormax-{self.name}", daemon=True).start()
             return self._running
 
+    @property
+    def ended(self) -> bool:
+        """Whether no call runs now."""
+        return self._running is None or self._running.done()
+
     def result(self, seconds: float) -> T:
         """Return what the call returns, or raise what it raises; TimeoutError when it has not ended in time."""
         try:

@@ -11,3 +11,9 @@ class PermanentError(TutorMaxError):
 
 class TransientError(TutorMaxError):
     """Running again may help: the job is retried."""
+
+
+class NotNowError(TransientError):
+    """What the job needs is known to be away, so nothing was tried: the job waits, and the attempt does not count."""
+
+    retry_after_seconds = 60.0

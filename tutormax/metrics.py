@@ -79,6 +79,19 @@ TENANT_MESSAGES = counter(
     by=WORKER,
 )
 
+JOBS_HELD_BACK = counter(
+    "tutormax_jobs_held_back_total",
+    "Starts put off by a limit: actor_running, actor_pace, organization_running, organization_pace.",
+    ("queue_name", "actor_name", "limit"),
+    by=WORKER,
+)
+BREAKER_CALLS = counter(
+    "tutormax_breaker_calls_total",
+    "Calls of what is outside: answered, failed, or refused because it had failed too often.",
+    ("breaker", "outcome"),
+    by=WORKER,
+)
+
 # The worker process.
 WORKER_THREADS = gauge("dramatiq_worker_threads", "Worker threads of this process.", by=WORKER)
 WORKER_QUEUE_INFO = gauge(
@@ -152,6 +165,10 @@ DEAD_LETTER_ACTIONS = exported(
     "What operators did with jobs: cancel, requeue, drop; from the audit log.",
     ("action",),
     kind=Kind.COUNTER,
+)
+
+BREAKER_OPEN = exported(
+    "tutormax_breaker_open", "1 while something outside is left alone because it failed too often.", ("breaker",)
 )
 
 # The timetable, read from the ledger.

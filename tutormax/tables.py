@@ -267,6 +267,24 @@ jobs = Table(
     _may("finished_at", INSTANT),
 )
 
+breakers = Table(
+    "breakers",
+    metadata,
+    _key("name", Text),
+    _is("failures", Integer),
+    _may("error"),
+    _may("failed_at", INSTANT),
+    _may("opened_at", INSTANT),
+    _may("probe_until", INSTANT),
+)
+
+paces = Table(
+    "paces",
+    metadata,
+    _key("name", Text),
+    _is("free_at", INSTANT),
+)
+
 schedules = Table(
     "schedules",
     metadata,

@@ -18,7 +18,15 @@ from tutormax.emissions import Promise
 from tutormax.exporter import families
 from tutormax.exporter.stores import MOST_SCHEDULES
 from tutormax.registration import Row, State, enter
-from tutormax.tables import audit_log, churn_predictions, jobs, models, schedule_slots, tutor_performance_metrics
+from tutormax.tables import (
+    audit_log,
+    breakers,
+    churn_predictions,
+    jobs,
+    models,
+    schedule_slots,
+    tutor_performance_metrics,
+)
 
 HOUR = timedelta(hours=1)
 
@@ -292,6 +300,15 @@ def test_what_operators_did_is_counted_from_the_audit_log(connection: Connection
     times = [exported("tutormax_dead_letter_actions_total", action=action) for action in ("requeue", "drop", "cancel")]
     assert times == [2, 1, 0]
     assert exported("tutormax_dead_letter_actions_total", action="schedule pause") is None
+
+
+def test_what_is_left_alone_is_told_and_what_never_failed_is_not(connection: Connection) -> None:
+    connection.execute(insert(breakers).values(name="mail", failures=5, opened_at=NOW))
+
+    exported = Exported(families.of_breakers(rows(connection, "breakers")))
+
+    assert exported("tutormax_breaker_open", breaker="mail") == 1
+    assert exported("tutormax_breaker_open", breaker="model_store") == 0
 
 
 def judge(connection: Connection, tutor: int, tier: str | None, window_end: datetime = NOW) -> None:

@@ -63,6 +63,7 @@ class StoreCollector(Collector):
         yield from families.of_models(ledger.models, ledger.outcomes)
         yield from families.of_drift(ledger.drift)
         yield from families.of_operator_actions(ledger.operator_actions)
+        yield from families.of_breakers(ledger.breakers)
         tutors = self._read(self._tutors, until, metrics.TUTORS)
         if tutors is not None:
             yield from families.of_tutors(tutors[0])

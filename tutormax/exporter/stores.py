@@ -32,6 +32,7 @@ class Ledger:
     drift: Rows
     outcomes: Rows
     operator_actions: Rows
+    breakers: Rows
 
 
 class Stores:
@@ -87,6 +88,7 @@ class Stores:
                 drift=_rows(connection, "drift", most=MOST_FEATURES),
                 outcomes=_rows(connection, "outcomes"),
                 operator_actions=_rows(connection, "operator_actions"),
+                breakers=_rows(connection, "breakers"),
             )
 
     def processes(self) -> Rows:

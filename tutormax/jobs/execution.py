@@ -18,7 +18,7 @@ from sqlalchemy import Connection
 from sqlalchemy.exc import DBAPIError, SQLAlchemyError
 
 from tutormax import db, log, settings, tracing
-from tutormax.errors import PermanentError, TransientError
+from tutormax.errors import NotNowError, PermanentError, TransientError
 from tutormax.jobs import lease as leases
 from tutormax.jobs import ring
 from tutormax.jobs.arguments import Arguments
@@ -208,6 +208,12 @@ def _ended_badly(plan: Plan, job: Job, limits: settings.Settings, error: BaseExc
         case DeadlineInterruption():
             limit = TimeLimitExceededError(f"{lease.actor} may run {plan.time_limit_seconds:g} s and was stopped")
             return _failed(plan, lease, limits, limit)
+        case NotNowError():
+            _log.info("job put off", error=str(error), error_type=type(error).__name__)
+            return _settle(
+                Outcome.RELEASED,
+                lambda connection: leases.release(connection, lease, after_seconds=error.retry_after_seconds),
+            )
         case _:
             return _failed(plan, lease, limits, error)
 

@@ -85,9 +85,12 @@ def bury(connection: Connection, lease: Lease, failure: "Failure", *, state: Sta
     return _end(connection, "bury_job", lease, state=state, **failure.columns())
 
 
-def release(connection: Connection, lease: Lease) -> State:
-    """Give a job back as if it had not been started, its cursor kept; raise LeaseLostError if it is no longer ours."""
-    return _end(connection, "release_job", lease)
+def release(connection: Connection, lease: Lease, *, after_seconds: float = 0.0) -> State:
+    """Give a job back as if it had not been started, its cursor kept; raise LeaseLostError if it is no longer ours.
+
+    It is due again at once, or after some seconds.
+    """
+    return _end(connection, "release_job", lease, seconds=after_seconds)
 
 
 def hold(connection: Connection, lease: Lease, *, seconds: float, cursor: Any = None) -> None:

@@ -3,7 +3,7 @@
 update jobs set
     state = 'pending',
     attempts = attempts - 1,
-    available_at = clock_timestamp(),
+    available_at = clock_timestamp() + make_interval(secs => :seconds),
     again = false,
     lease_until = null
 where job_id = :job_id and fence = :fence and state = 'running'

@@ -113,5 +113,41 @@ DASHBOARD = Dashboard(
                 when_empty="none in this range",
             ),
         ),
+        row(
+            timeseries(
+                "Left alone",
+                "What outside failed so often that nobody calls it for a while?",
+                Unit.NUMBER,
+                query("max by (breaker) (tutormax_breaker_open{$scope})", "{{breaker}}"),
+                minimum=0,
+            ),
+            timeseries(
+                "Calls of what is outside",
+                "Does it answer?",
+                Unit.NUMBER,
+                query(
+                    "sum by (breaker, outcome) (increase(tutormax_breaker_calls_total{$scope}[$__rate_interval])) > 0",
+                    "{{breaker}} {{outcome}}",
+                ),
+                counts=True,
+                minimum=0,
+                when_empty="nothing outside was called in this range",
+            ),
+            timeseries(
+                "Starts put off",
+                "Which limit keeps due jobs waiting?",
+                Unit.NUMBER,
+                query(
+                    f"""
+                    sum by (actor_name, limit)
+                    (increase(tutormax_jobs_held_back_total{{{CHOSEN}}}[$__rate_interval])) > 0
+                    """,
+                    "{{actor_name}} {{limit}}",
+                ),
+                counts=True,
+                minimum=0,
+                when_empty="no limit was met in this range",
+            ),
+        ),
     ),
 )

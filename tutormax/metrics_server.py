@@ -69,6 +69,8 @@ class _Handler(WSGIRequestHandler):
 
 
 def _hang_up(request: socket.socket) -> None:
+    # Here: wsgiref keeps to itself that the connection broke.
+    metrics.METRICS_FAULTS.inc()
     with suppress(OSError):
         request.shutdown(socket.SHUT_RDWR)
 

@@ -105,7 +105,9 @@ def _end(child: subprocess.Popen[bytes]) -> None:
 
 def _environment(database_url: str) -> Mapping[str, str]:
     found = os.environ.get("PYTHONPATH")
-    return os.environ | {
+    # Named by its value from here on, and a value and a file at once would be refused.
+    inherited = {name: value for name, value in os.environ.items() if name != "DATABASE_URL_FILE"}
+    return inherited | {
         "DATABASE_URL": database_url,
         "PYTHONPATH": f"{CODE}{os.pathsep}{found}" if found else str(CODE),
         # The horizons are learnt side by side; libraries that add threads of their own would only wait for each other.

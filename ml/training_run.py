@@ -202,6 +202,8 @@ def main() -> int:
         import ctypes  # noqa: PLC0415 - of use nowhere else
 
         ctypes.CDLL(None).prctl(PR_SET_PDEATHSIG, signal.SIGKILL)
+    # Whoever stops a whole control group tells us as well; when we end is up to the one who asked.
+    signal.signal(signal.SIGTERM, signal.SIG_IGN)
     # What libraries print must not get between the lines.
     told = os.fdopen(os.dup(1), "wb", buffering=0)
     os.dup2(2, 1)

@@ -2,11 +2,10 @@
 
 import logging
 import os
-import signal
 import time
 from collections.abc import Callable, Sequence
 from datetime import UTC, datetime, timedelta
-from threading import Event, Thread
+from threading import Thread
 
 from apscheduler.job import Job
 from apscheduler.schedulers.background import BackgroundScheduler
@@ -19,9 +18,11 @@ from tutormax.catalogue import Process, registry
 from tutormax.jobs import relay
 from tutormax.jobs.ring import Reason
 from tutormax.metrics_server import Page
+from tutormax.notify import Watchdog
 from tutormax.probes import Stores
 from tutormax.registration import Registration
 from tutormax.settings import Settings
+from tutormax.stopping import Signals, Stop
 
 _log = log.get(__name__)
 
@@ -100,7 +101,7 @@ class Daemon:
             timezone=UTC, job_defaults={"misfire_grace_time": None, "coalesce": True, "max_instances": 1}
         )
 
-    def run(self, stop: Event) -> bool:
+    def run(self, stop: Stop) -> bool:
         """Work until told to stop; return whether both tasks had ended by then."""
         self._begin()
         relay_interval = timedelta(seconds=self._limits.relay_interval_seconds)
@@ -175,9 +176,7 @@ def wake_if_stranded(job: Job, now: datetime) -> None:
 
 def serve(entries: Sequence[Entry], limits: Settings) -> None:
     """Be the scheduler process until SIGTERM or SIGINT."""
-    stop = Event()
-    for number in (signal.SIGTERM, signal.SIGINT):
-        signal.signal(number, lambda *_: stop.set())
+    stop = Signals()
     tracing.configure(limits.tracing_endpoint, limits.service or "tutormax-scheduler")
     daemon = Daemon(entries, limits)
     registration = Registration(
@@ -188,8 +187,11 @@ def serve(entries: Sequence[Entry], limits: Settings) -> None:
         ),
     )
     registration.start()
+    watchdog = Watchdog(limits, daemon.live)
+    watchdog.start()
     _log.info("scheduler started", schedules=len(entries), zone=limits.schedule_timezone)
     ended = daemon.run(stop)
+    watchdog.stop()
     registration.stop()
     _log.info("scheduler stopped")
     if not ended:

@@ -36,7 +36,7 @@ def test_a_worker_whose_consumers_go_round_lives_though_redis_is_away(broker: Do
 
     well, facts = live(broker, Threads(broker, probes.QUEUE), booted_at=0)
 
-    assert (well, facts) == (True, {"silent_seconds": 0.0, "dead_threads": []})
+    assert (well, facts) == (True, {"silent_seconds": 0.0, "overdue_seconds": 0.0, "dead_threads": []})
 
 
 def test_a_consumer_that_hangs_is_seen_though_the_others_go_round(broker: DoorbellBroker) -> None:

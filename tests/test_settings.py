@@ -1,8 +1,11 @@
 """Settings: every wrong value stops the start and says which, what it was and what would be right."""
 
+from pathlib import Path
+
 import pytest
 
 from tutormax import settings
+from tutormax.secret_files import SecretFileError
 from tutormax.settings import InvalidSettingsError
 
 
@@ -71,3 +74,40 @@ def test_a_password_with_special_signs_survives_the_url(monkeypatch: pytest.Monk
 
 def test_every_setting_is_described() -> None:
     assert [name for name, field in settings.Settings.model_fields.items() if not field.description] == []
+
+
+def test_a_secret_may_lie_in_a_file(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    (tmp_path / "password").write_text("of the file\n")
+    monkeypatch.delenv("POSTGRES_PASSWORD", raising=False)
+    monkeypatch.setenv("POSTGRES_PASSWORD_FILE", str(tmp_path / "password"))
+
+    password = settings.load().postgres_password
+
+    assert password is not None
+    assert password.get_secret_value() == "of the file"
+
+
+@pytest.mark.parametrize(
+    ("held", "value", "told"),
+    [
+        (None, "", "No such file"),
+        ("", "", "is an empty file"),
+        ("redis://one", "redis://other", "REDIS_URL and REDIS_URL_FILE are both set"),
+    ],
+)
+def test_a_file_that_cannot_be_meant_stops_the_start(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path, held: str | None, value: str, told: str
+) -> None:
+    if held is not None:
+        (tmp_path / "url").write_text(held)
+    monkeypatch.setenv("REDIS_URL", value)
+    monkeypatch.setenv("REDIS_URL_FILE", str(tmp_path / "url"))
+
+    with pytest.raises(SecretFileError, match=told):
+        settings.load()
+
+
+def test_what_is_no_secret_is_not_read_out_of_files(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    monkeypatch.setenv("TUTORMAX_LOG_LEVEL_FILE", str(tmp_path / "none"))
+
+    assert settings.load().log_level == "INFO"

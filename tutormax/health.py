@@ -36,6 +36,12 @@ def of_address(address: str) -> list[Check]:
     return [_asked(address, path) for path in ("/livez", "/readyz")]
 
 
+def lives(address: str) -> tuple[bool, object]:
+    """Ask one process, given as host:port, whether it lives; tell what it said."""
+    asked = _asked(address, "/livez")
+    return asked.well, asked.said
+
+
 def of_kind(kind: Process) -> list[Check]:
     """Ask every registered process of one kind; at least one must be up."""
     seen = _look()

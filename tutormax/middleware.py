@@ -3,12 +3,16 @@
 import ctypes
 import signal
 import sys
+from collections.abc import Callable
+from types import FrameType
 
 import dramatiq
+from dramatiq.broker import MessageProxy
 from dramatiq.middleware import Middleware
 from dramatiq.worker import Worker
 
-from tutormax import log, settings, tracing
+from tutormax import failpoints, log, settings, tracing
+from tutormax.failpoints import Failpoint
 from tutormax.instrumentation import Instrumentation
 from tutormax.jobs.keeper import keeper
 from tutormax.presence import Presence
@@ -22,7 +26,8 @@ class Lifecycle(Middleware):
     """A worker process logs as configured, hands its jobs back when told to stop, and dies with its parent."""
 
     def after_process_boot(self, broker: dramatiq.Broker) -> None:
-        """Set up logging, and do not outlive the master: orphans would go on consuming."""
+        """Set up logging, hear SIGTERM once, and do not outlive the master: orphans would go on consuming."""
+        signal.signal(signal.SIGTERM, once(signal.getsignal(signal.SIGTERM)))
         limits = settings.current()
         log.configure(json=limits.log_json, level=limits.log_level)
         # In this process: the thread that sends spans does not survive a fork.
@@ -33,6 +38,29 @@ class Lifecycle(Middleware):
     def before_worker_shutdown(self, broker: dramatiq.Broker, worker: Worker) -> None:
         """Ask running jobs to stop, those that do not end by themselves in a moment."""
         keeper().shut_down(grace_seconds=GRACE_SECONDS)
+
+    def before_ack(self, broker: dramatiq.Broker, message: MessageProxy) -> None:
+        """Be where a doorbell is answered and not yet given back."""
+        failpoints.reach(Failpoint.BEFORE_ACK)
+
+    def after_ack(self, broker: dramatiq.Broker, message: MessageProxy) -> None:
+        """Be where a doorbell is given back."""
+        failpoints.reach(Failpoint.AFTER_ACK)
+
+
+def once(handler: Callable[[int, FrameType | None], object] | int | None) -> Callable[[int, FrameType | None], object]:
+    """Return a handler that hears the first signal only.
+
+    Who stops a whole control group tells us, and the master tells us again; to Dramatiq the second is an order to die
+    at once. Who means that sends SIGKILL.
+    """
+
+    def hear(number: int, frame: FrameType | None) -> None:
+        signal.signal(number, signal.SIG_IGN)
+        if callable(handler):
+            handler(number, frame)
+
+    return hear
 
 
 def standard() -> list[Middleware]:

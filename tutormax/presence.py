@@ -14,7 +14,9 @@ from tutormax import __version__, log, metrics, settings
 from tutormax.broker import DoorbellBroker
 from tutormax.catalogue import Process, registry
 from tutormax.instrumentation import harmless
+from tutormax.jobs.keeper import keeper
 from tutormax.metrics_server import serve
+from tutormax.notify import Watchdog
 from tutormax.probes import Stores
 from tutormax.registration import Registration
 
@@ -29,6 +31,7 @@ class Presence(Middleware):
 
     def __init__(self) -> None:
         self._registration: Registration | None = None
+        self._watchdog: Watchdog | None = None
         self._stores = Stores()
 
     @harmless
@@ -48,10 +51,14 @@ class Presence(Middleware):
             lambda: serve(limits.metrics_host, limits.metrics_ports, registry(Process.WORKER), pages),
         )
         self._registration.start()
+        self._watchdog = Watchdog(limits, lambda: live(broker, worker, booted_at))
+        self._watchdog.start()
 
     @harmless
     def before_worker_shutdown(self, broker: dramatiq.Broker, worker: Worker) -> None:
         """Say that no more work is taken."""
+        if self._watchdog is not None:
+            self._watchdog.stop()
         if self._registration is not None:
             self._registration.drain()
 
@@ -82,6 +89,8 @@ def silence_seconds(broker: dramatiq.Broker, worker: Worker, booted_at: float) -
 def live(broker: dramatiq.Broker, worker: Worker, booted_at: float) -> tuple[bool, object]:
     """Tell whether the worker's own threads do their rounds; no server that is away makes it look dead."""
     silence = silence_seconds(broker, worker, booted_at)
-    threads: list[threading.Thread] = [*worker.workers, *worker.consumers.values()]
+    threads: list[threading.Thread] = [*worker.workers, *worker.consumers.values(), keeper()]
     dead = [thread.name for thread in threads if not thread.is_alive()]
-    return silence < STALLED_SECONDS and not dead, {"silent_seconds": round(silence, 1), "dead_threads": dead}
+    overdue = max(0.0, keeper().overdue_seconds())
+    facts = {"silent_seconds": round(silence, 1), "overdue_seconds": round(overdue, 1), "dead_threads": dead}
+    return silence < STALLED_SECONDS and overdue < settings.current().stuck_seconds and not dead, facts

@@ -7,9 +7,10 @@ from urllib.parse import quote
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from pydantic import Field, SecretStr, ValidationError, ValidationInfo, field_validator, model_validator
-from pydantic_settings import BaseSettings, SettingsConfigDict
+from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict
 
 from tutormax.errors import PermanentError
+from tutormax.secret_files import SecretFiles
 
 LAST_PORT = 65535
 REDIS_SCHEMES = ("redis://", "rediss://", "unix://")
@@ -21,7 +22,7 @@ class InvalidSettingsError(PermanentError):
 
 
 class Settings(BaseSettings):
-    """The configuration of one process, read once from the environment and `.env`."""
+    """The configuration of one process, read once from the environment, `.env`, and files that hold secrets."""
 
     model_config = SettingsConfigDict(
         env_file=".env",
@@ -148,7 +149,24 @@ class Settings(BaseSettings):
     relay_interval_seconds: float = Field(1, gt=0, le=60, description="Seconds between looks for jobs to ring again.")
     relay_window: int = Field(1000, gt=0, description="Doorbells a queue may hold before the relay stops adding more.")
     ring_again_seconds: float = Field(6, gt=0, description="Least seconds between two rings of one job by the relay.")
+    stuck_seconds: float = Field(
+        60, gt=0, description="How long a job may outlive its time limit before its worker counts as stuck."
+    )
     statement_timeout_seconds: float = Field(60, gt=0, description="Longest statement outside an actor's own limit.")
+
+    # Limits.
+    queue_cap: int = Field(
+        200_000, gt=0, description="Jobs that may wait on a queue before whoever asks for more is refused."
+    )
+    generation_jobs_per_minute: float = Field(
+        125, gt=0, description="Generation jobs started in a minute, of each actor; what comes faster waits."
+    )
+    organization_most_running: int | None = Field(
+        None, gt=0, description="Jobs of one organization that run at once; empty: any number."
+    )
+    organization_jobs_per_minute: float | None = Field(
+        None, gt=0, description="Jobs of one organization started in a minute; empty: any number."
+    )
 
     # What others see.
     metrics_host: str = Field("127.0.0.1", description="Address on which processes answer /metrics.")
@@ -172,6 +190,31 @@ class Settings(BaseSettings):
     )
     log_json: bool = Field(False, description="JSON log lines instead of readable ones.")
     log_level: Literal["DEBUG", "INFO", "WARNING", "ERROR"] = Field("INFO", description="Least severe line logged.")
+
+    # Of whatever starts us, not ours to name.
+    notify_socket: str | None = Field(
+        None,
+        validation_alias="NOTIFY_SOCKET",
+        description="Where systemd wants to hear that a process is ready and lives; set by systemd.",
+    )
+    watchdog_microseconds: int | None = Field(
+        None,
+        validation_alias="WATCHDOG_USEC",
+        gt=0,
+        description="Microseconds of silence after which systemd ends a process; set by systemd.",
+    )
+
+    @classmethod
+    def settings_customise_sources(
+        cls,
+        settings_cls: type[BaseSettings],
+        init_settings: PydanticBaseSettingsSource,
+        env_settings: PydanticBaseSettingsSource,
+        dotenv_settings: PydanticBaseSettingsSource,
+        file_secret_settings: PydanticBaseSettingsSource,
+    ) -> tuple[PydanticBaseSettingsSource, ...]:
+        """Let secrets come out of files, before `.env` is asked."""
+        return init_settings, env_settings, SecretFiles(settings_cls), dotenv_settings, file_secret_settings
 
     @field_validator("broker_url", "redis_url")
     @classmethod

@@ -94,6 +94,13 @@ def hang(job: Job, mark: str, in_database: bool) -> None:
         time.sleep(0.01)
 
 
+@actor(queue=QUEUE, time_limit=0.5, max_retries=0)
+def sleep_on(job: Job, mark: str, seconds: float) -> None:
+    """Leave a mark and run past the time limit where no interruption reaches."""
+    _leave(job, mark)
+    time.sleep(seconds)
+
+
 @actor(queue=QUEUE, time_limit=60)
 def count_piece_by_piece(job: Job, mark: str, pieces: int, seconds: float) -> int:
     """Leave a mark for every piece, each with its cursor in a transaction of its own; resume where it stopped."""

@@ -1,6 +1,8 @@
 """A training from end to end on a small marketplace: first model, second against it, one at a time, never half done."""
 
 import os
+import re
+import signal
 import subprocess
 import sys
 import time
@@ -328,3 +330,16 @@ time.sleep(600)
         training_process.run(request_, database_url="", progress=stop, command=fake(code))
 
     assert eventually(lambda: not any(alive(int(pid)) for pid in pids.read_text().split()))
+
+
+def test_a_training_does_not_hear_that_its_whole_group_is_to_stop() -> None:
+    # When it ends is up to the worker that asked for it.
+    with subprocess.Popen([sys.executable, "-m", "ml.training_run"], stdin=subprocess.PIPE) as training:
+        status = Path(f"/proc/{training.pid}/status")
+
+        assert eventually(lambda: _ignored(status) & 1 << signal.SIGTERM - 1 != 0)
+        training.kill()
+
+
+def _ignored(status: Path) -> int:
+    return int(re.findall(r"SigIgn:\s+(\w+)", status.read_text())[0], 16)

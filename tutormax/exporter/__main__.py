@@ -1,16 +1,16 @@
 """`python -m tutormax.exporter`: /metrics, /sd, /livez and /readyz of what the stores know, until SIGTERM or Ctrl-C."""
 
-import signal
 import sys
-from threading import Event
 
-from tutormax import log, metrics_server, settings
+from tutormax import health, log, metrics_server, settings
 from tutormax.catalogue import Process, registry
 from tutormax.errors import PermanentError, TutorMaxError
 from tutormax.exporter.collector import StoreCollector
 from tutormax.exporter.discovery import Targets
 from tutormax.exporter.stores import Stores
+from tutormax.notify import Watchdog
 from tutormax.probes import Stores as Probes
+from tutormax.stopping import Signals
 
 _log = log.get("tutormax.exporter")
 
@@ -37,9 +37,7 @@ def serve(limits: settings.Settings) -> None:
 
 def main() -> int:
     """Be the exporter process; return the exit code."""
-    stop = Event()
-    for number in (signal.SIGTERM, signal.SIGINT):
-        signal.signal(number, lambda *_: stop.set())
+    stop = Signals()
     try:
         limits = settings.current()
         log.configure(json=limits.log_json, level=limits.log_level)
@@ -48,7 +46,12 @@ def main() -> int:
         sys.stderr.write(f"{error}\n")
         return 1
     _log.info("exporter started", host=limits.metrics_host, port=limits.exporter_port)
-    stop.wait()
+    # By the front door: that it answers is its progress.
+    watchdog = Watchdog(limits, lambda: health.lives(f"{limits.metrics_host}:{limits.exporter_port}"))
+    watchdog.start()
+    while not stop.wait(3600):
+        pass
+    watchdog.stop()
     _log.info("exporter stopped")
     return 0
 

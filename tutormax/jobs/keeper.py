@@ -72,6 +72,11 @@ class Keeper(threading.Thread):
             self._forget(job)
             raise
 
+    def overdue_seconds(self) -> float:
+        """Return for how long some job has run on after it was told that its time is over; what does so is stuck."""
+        now = time.monotonic()
+        return max((now - watched.deadline for watched in list(self._watched.values())), default=0.0)
+
     def shut_down(self, *, grace_seconds: float) -> None:
         """Let running jobs end by themselves for a moment, then ask them to stop."""
         self._shutdown_at = time.monotonic() + grace_seconds

@@ -3,9 +3,9 @@
 from importlib import import_module
 from pathlib import Path
 
-from tutormax import broker, middleware
+from tutormax import broker, middleware, schema
 
-broker.install(middleware=middleware.standard())
+broker.install(middleware=middleware.standard(), fit=schema.fit)
 
 # After the broker, whatever order a formatter would like.
 for _module in sorted(Path(__file__).parent.glob("*.py")):

@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 from sqlalchemy import Connection, Engine, make_url
 
+from tests.schema_ahead import widen
 from tutormax import db, partitions, schema, servers, settings
 
 # The month in which the tests play; factories write around it.
@@ -17,8 +18,20 @@ NOW = datetime(2026, 6, 15, 12, 0, tzinfo=UTC)
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
-    """Let some tests run against another broker: `make verify-rabbitmq`."""
+    """Let tests run against another broker or schema: `make verify-rabbitmq`, `make verify-upgrade`."""
     parser.addoption("--broker", choices=("redis", "rabbitmq"), default="redis", help="what carries doorbells")
+    parser.addoption(
+        "--schema", choices=("newest", "ahead"), default="newest", help="ahead: as the next release would leave it"
+    )
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    """Note on which schema the tests run."""
+    _Schema.ahead = config.getoption("--schema") == "ahead"
+
+
+class _Schema:
+    ahead = False
 
 
 @pytest.fixture(scope="session")
@@ -46,8 +59,7 @@ def engine(endpoints: servers.Endpoints) -> Iterator[Engine]:
     """An engine on the migrated test database."""
     made = db.connect(endpoints.database_url, application="tests")
     with made.begin() as connection:
-        schema.upgrade(connection)
-        partitions.ensure(connection, NOW.replace(year=2025), NOW.replace(month=12))
+        _migrate(connection)
     yield made
     made.dispose()
 
@@ -69,13 +81,20 @@ def database(endpoints: servers.Endpoints, engine: Engine, request: pytest.Fixtu
     url = make_url(endpoints.database_url).set(database=name).render_as_string(hide_password=False)
     own = db.connect(url)
     with own.begin() as connection:
-        schema.upgrade(connection)
-        partitions.ensure(connection, NOW.replace(year=2025), NOW.replace(month=12))
+        _migrate(connection)
     own.dispose()
     with _settings(DATABASE_URL=url):
         yield url
     with engine.connect().execution_options(isolation_level="AUTOCOMMIT") as connection:
         connection.exec_driver_sql(f"drop database {name} with (force)")
+
+
+def _migrate(connection: Connection) -> None:
+    """Bring a database to the schema that the tests run on."""
+    schema.upgrade(connection)
+    partitions.ensure(connection, NOW.replace(year=2025), NOW.replace(month=12))
+    if _Schema.ahead:
+        widen(connection)
 
 
 @contextmanager

@@ -4,9 +4,9 @@ import time
 from collections.abc import Mapping
 from functools import cached_property
 
-from sqlalchemy import Engine, text
+from sqlalchemy import Engine
 
-from tutormax import broker, db, servers
+from tutormax import broker, db, schema, servers
 from tutormax.attempt import Attempt
 from tutormax.broker import Carrier
 
@@ -46,7 +46,7 @@ class Stores:
 
     def _ask_database(self) -> None:
         with self._engine.connect() as connection:
-            connection.execute(text("select 1"))
+            schema.check(connection)
 
     def _ask_broker(self) -> None:
         self._carrier.ping()

@@ -1,19 +1,22 @@
 """The schema's version: brought up to date by Alembic, checked by whoever only uses it."""
 
+from collections.abc import Sequence
+from functools import cache
 from pathlib import Path
 
 from alembic import command
 from alembic.config import Config
 from alembic.runtime.migration import MigrationContext
 from alembic.script import ScriptDirectory
-from sqlalchemy import Connection
+from sqlalchemy import Connection, select
 
-from tutormax import servers, settings
+from tutormax import db, servers, settings
 from tutormax.errors import PermanentError
+from tutormax.tables import schema_floor
 
 
 class OutdatedSchemaError(PermanentError):
-    """The database's schema is not the one this code was written for."""
+    """The database's schema is none that this code can run on; the text says what to do."""
 
 
 def config(connection: Connection | None = None) -> Config:
@@ -34,6 +37,12 @@ def ready(connection: Connection) -> None:
         upgrade(connection)
 
 
+def fit() -> None:
+    """Raise unless this process may work on its database; an embedded one is brought up to date."""
+    with db.transaction() as connection:
+        ready(connection)
+
+
 def upgrade(connection: Connection, revision: str = "head") -> None:
     """Bring the schema up to a revision; one starter at a time."""
     connection.exec_driver_sql("select pg_advisory_xact_lock(hashtext('tutormax schema'))")
@@ -46,8 +55,38 @@ def downgrade(connection: Connection, revision: str = "base") -> None:
 
 
 def check(connection: Connection) -> None:
-    """Raise OutdatedSchemaError unless the schema is the newest this code knows."""
+    """Raise OutdatedSchemaError unless this code may run on the schema.
+
+    It may on its own, and on a newer one that still serves it: migrations add and do not take away, so that a release
+    runs on while the next one is rolled out. One that takes away raises the floor (deploy/upgrades.md).
+    """
     there = MigrationContext.configure(connection).get_current_revision()
-    wanted = ScriptDirectory.from_config(config()).get_current_head()
-    if there != wanted:
-        raise OutdatedSchemaError(f"the schema is at {there}, this code needs {wanted}: run python -m tutormax migrate")
+    known = revisions()
+    if there == known[-1]:
+        return
+    if there is None or there in known:
+        raise OutdatedSchemaError(
+            f"the schema is at {there}, this code needs {known[-1]}: run python -m tutormax migrate"
+        )
+    floor = connection.execute(select(schema_floor.c.revision)).scalar_one()
+    if floor not in known:
+        raise OutdatedSchemaError(
+            f"the schema is at {there} and serves code from {floor} on, this code ends at {known[-1]}: "
+            "install the release that the schema was migrated with"
+        )
+
+
+@cache
+def revisions() -> Sequence[str]:
+    """Return every revision that this code knows, oldest first."""
+    scripts = ScriptDirectory.from_config(config()).walk_revisions()
+    return tuple(script.revision for script in scripts)[::-1]
+
+
+def pending(connection: Connection) -> Sequence[str]:
+    """Return the revisions that `migrate` would apply."""
+    there = MigrationContext.configure(connection).get_current_revision()
+    known = revisions()
+    if there is None:
+        return known
+    return known[known.index(there) + 1 :] if there in known else []

@@ -331,3 +331,10 @@ processes = Table(
     _is("started_at", INSTANT),
     _is("seen_at", INSTANT),
 )
+
+schema_floor = Table(
+    "schema_floor",
+    metadata,
+    _key("the_only_row", Boolean),
+    _is("revision"),
+)

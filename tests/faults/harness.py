@@ -10,7 +10,7 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Protocol, Self
+from typing import IO, Protocol, Self
 
 import redis
 from sqlalchemy import text
@@ -138,12 +138,12 @@ class Redis:
 class Worker:
     """A worker process of the probes, `dramatiq tests.jobs.probes`."""
 
-    def __init__(self, broker_url: str, *, threads: int = 2, **settings: str) -> None:
+    def __init__(self, broker_url: str, *, threads: int = 2, output: IO[str] | None = None, **settings: str) -> None:
         own = {"DRAMATIQ_BROKER_URL": broker_url, "TUTORMAX_JOB_LEASE_SECONDS": "2"}
         environment = os.environ | own | settings
         command = [sys.executable, "-m", "dramatiq", "tests.jobs.probes", "-p", "1", "-t", str(threads)]
         self.process = subprocess.Popen(
-            command, cwd=ROOT, env=environment, stderr=subprocess.DEVNULL, start_new_session=True
+            command, cwd=ROOT, env=environment, stderr=output or subprocess.DEVNULL, start_new_session=True
         )
 
     def kill(self) -> None:
@@ -165,7 +165,7 @@ class Worker:
 
 
 @contextmanager
-def relaying() -> Iterator[None]:
+def relaying(window: int = 1000) -> Iterator[None]:
     """Ring again for what is due, as the scheduler daemon does."""
     over = threading.Event()
 
@@ -173,15 +173,17 @@ def relaying() -> Iterator[None]:
         while not over.wait(0.2):
             try:
                 with db.transaction() as connection:
-                    relay.ring_due(connection, [probes.QUEUE], window=1000, ring_again_seconds=1)
+                    relay.ring_due(connection, [probes.QUEUE], window=window, ring_again_seconds=1)
             except BrokerAwayError:
                 continue
 
     thread = threading.Thread(target=ring)
     thread.start()
-    yield
-    over.set()
-    thread.join()
+    try:
+        yield
+    finally:
+        over.set()
+        thread.join()
 
 
 def eventually(holds: Callable[[], bool], *, seconds: float = PATIENCE_SECONDS) -> None:

@@ -10,11 +10,11 @@ import time
 
 from sqlalchemy import Connection, text
 
-from tutormax import broker, middleware
+from tutormax import broker, middleware, schema
 from tutormax.errors import PermanentError
 from tutormax.jobs import Job, actor
 
-broker.install(middleware=middleware.standard())
+broker.install(middleware=middleware.standard(), fit=schema.fit)
 
 QUEUE = "probes"
 

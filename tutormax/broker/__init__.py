@@ -7,11 +7,13 @@ names them.
 """
 
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from enum import StrEnum
 
 import dramatiq
 from dramatiq.broker import Consumer
+from dramatiq.errors import ConnectionClosed
+from sqlalchemy.exc import SQLAlchemyError
 
 from tutormax import log, metrics, servers
 from tutormax.broker.carrier import BrokerAwayError, Carrier, Parcel
@@ -19,7 +21,7 @@ from tutormax.broker.carriers import consumer_on, open_carrier
 from tutormax.broker.consumer import DoorbellConsumer
 from tutormax.broker.envelope import LARGEST_DOORBELL_BYTES, pack
 from tutormax.broker.redis_lists import list_name
-from tutormax.errors import PermanentError
+from tutormax.errors import PermanentError, TutorMaxError
 from tutormax.jobs import ring
 from tutormax.jobs.ring import Doorbell
 from tutormax.per_process import PerProcess
@@ -56,9 +58,16 @@ class DelayedMessageError(PermanentError):
 class DoorbellBroker(dramatiq.Broker):
     """Dramatiq's broker over whatever carries doorbells: plain Redis lists, or queues of RabbitMQ."""
 
-    def __init__(self, url: str | None = None, *, middleware: Sequence[dramatiq.Middleware] = ()) -> None:
+    def __init__(
+        self,
+        url: str | None = None,
+        *,
+        middleware: Sequence[dramatiq.Middleware] = (),
+        fit: Callable[[], None] | None = None,
+    ) -> None:
         super().__init__(middleware=list(middleware))
         self._url = url
+        self._fit = fit
         # Made on first use, and never inherited by a fork.
         self._carrier = PerProcess(lambda: open_carrier(self.url))
         # When each queue's consumer last went round its loop, by a clock that nobody sets.
@@ -108,8 +117,21 @@ class DoorbellBroker(dramatiq.Broker):
 
     def consume(self, queue_name: str, prefetch: int = 1, timeout: int = 30000) -> Consumer:
         """Return a consumer that holds no more doorbells than its worker has threads."""
+        self.polled(queue_name)
+        self._must_be_fit()
         # Dramatiq asks for twice its threads; a doorbell beyond them would wait here while another worker idles.
         return consumer_on(self, queue_name, limit=max(1, prefetch // 2))
+
+    def _must_be_fit(self) -> None:
+        """Let nobody consume before this process can do the work; Dramatiq asks again every few seconds."""
+        if self._fit is None:
+            return
+        try:
+            self._fit()
+        except (TutorMaxError, SQLAlchemyError) as error:
+            why = str(error).splitlines()[0]
+            raise ConnectionClosed(f"no work is taken: {why}") from None  # type: ignore[no-untyped-call]  # theirs
+        self._fit = None
 
     def polled(self, queue: str) -> None:
         """Note that a queue's consumer goes round its loop."""
@@ -131,9 +153,17 @@ class DoorbellBroker(dramatiq.Broker):
         self.carrier.put_aside(queue, raw[:LARGEST_DOORBELL_BYTES])
 
 
-def install(url: str | None = None, *, middleware: Sequence[dramatiq.Middleware] = ()) -> DoorbellBroker:
-    """Make this process's broker and let the ledger ring through it; workers give it their middleware."""
-    broker = DoorbellBroker(url, middleware=middleware)
+def install(
+    url: str | None = None,
+    *,
+    middleware: Sequence[dramatiq.Middleware] = (),
+    fit: Callable[[], None] | None = None,
+) -> DoorbellBroker:
+    """Make this process's broker and let the ledger ring through it.
+
+    Workers give it their middleware, and what raises while they cannot work.
+    """
+    broker = DoorbellBroker(url, middleware=middleware, fit=fit)
     dramatiq.set_broker(broker)
     ring.use(broker)
     return broker

@@ -1,5 +1,6 @@
 """Doorbells in RabbitMQ: one queue for each of ours, bounded, its messages kept in memory and not for long."""
 
+import logging
 from collections.abc import Mapping, Sequence
 
 import pika
@@ -17,6 +18,9 @@ EXPIRY_MILLISECONDS = 600_000
 TRANSIENT = 1
 HEARTBEAT_SECONDS = 10
 NOT_FOUND = 404
+
+# pika tells of one refused connection in a dozen lines; whoever needed the connection says it in one.
+logging.getLogger("pika").setLevel(logging.CRITICAL)
 
 
 class RabbitmqQueues:

@@ -49,7 +49,6 @@ class RabbitmqConsumer(DoorbellConsumer):
             return self._taken() if self._arrived else None
         except (AMQPError, OSError, BrokerAwayError) as error:
             # Whatever RabbitMQ does, stalls and refusals included, the consumer is started again.
-            self.close()
             raise ConnectionClosed(error) from None  # type: ignore[no-untyped-call]  # dramatiq leaves it untyped
 
     def _open(self) -> None:
@@ -93,8 +92,9 @@ class RabbitmqConsumer(DoorbellConsumer):
 
     def close(self) -> None:
         """Acknowledge what is done, and end the connection."""
-        if self._connection is not None:
-            with contextlib.suppress(AMQPError, OSError):
+        if self._connection is not None and self._connection.is_open:
+            # Whatever it is: an error here would end the consumer's thread for good.
+            with contextlib.suppress(Exception):
                 self._connection.process_data_events(time_limit=0)
                 self._connection.close()
 

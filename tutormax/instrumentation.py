@@ -21,6 +21,9 @@ from tutormax.targets import target_of
 
 _log = log.get(__name__)
 
+# An example costs as much as all the counting: who takes longer than this is worth it every time.
+QUICK_SECONDS = 0.1
+
 P = ParamSpec("P")
 S = TypeVar("S")
 
@@ -78,6 +81,7 @@ class Instrumentation(Middleware):
 
     def __init__(self) -> None:
         self._actors: dict[str, _Actor] = {}
+        self._exemplified: dict[str, float] = {}
         self._started = threading.local()
 
     @harmless
@@ -97,15 +101,16 @@ class Instrumentation(Middleware):
         stages.begin(consumed)
 
     def _series(self, queue: str, actor: str) -> _Actor:
-        there = self._actors.get(actor)
-        if there is None:
-            there = self._actors[actor] = _Actor.of(queue, actor)
+        there = self._actors[actor] = _Actor.of(queue, actor)
         return there
+
+    def _of(self, message: MessageProxy) -> _Actor:
+        return self._actors.get(message.actor_name) or self._series(message.queue_name, message.actor_name)
 
     @harmless
     def before_process_message(self, broker: dramatiq.Broker, message: MessageProxy) -> None:
         """Note the start."""
-        self._series(message.queue_name, message.actor_name).inprogress.inc()
+        self._of(message).inprogress.inc()
         self._started.at = time.perf_counter()
 
     @harmless
@@ -121,25 +126,35 @@ class Instrumentation(Middleware):
         answer = given_answer()
         if exception is not None or answer is None:
             answer = Answer(Outcome.LOST, exception=type(exception).__name__)
-        series = self._series(message.queue_name, message.actor_name)
+        series = self._of(message)
         series.outcomes[answer.outcome].inc()
         elapsed = self._ended(series)
         if answer.outcome is Outcome.SKIPPED:
             return
         if elapsed is not None:
-            series.duration.observe(elapsed, _exemplar(answer, message))
+            series.duration.observe(elapsed, self._exemplar(message.actor_name, answer, elapsed))
         if answer.lease is not None:
             _count_wait(series, answer.lease.wait_seconds)
-            _count_tenant(answer.lease.organization_id, answer.outcome)
+            _tenant(answer.lease.organization_id, answer.outcome).inc()
         if answer.outcome is not Outcome.SUCCESS:
             _count_failure(series, message.actor_name, answer)
 
     @harmless
     def after_skip_message(self, broker: dramatiq.Broker, message: MessageProxy) -> None:
         """Count a doorbell that some middleware turned away."""
-        series = self._series(message.queue_name, message.actor_name)
+        series = self._of(message)
         series.outcomes[Outcome.SKIPPED].inc()
         self._ended(series)
+
+    def _exemplar(self, actor: str, answer: Answer, elapsed: float) -> dict[str, str] | None:
+        """Return which job and trace an attempt was; of the quick ones of one second, the first is example enough."""
+        if answer.lease is None or answer.trace_id is None:
+            return None
+        now = time.monotonic()
+        if elapsed < QUICK_SECONDS and now - self._exemplified.get(actor, -1.0) < 1:
+            return None
+        self._exemplified[actor] = now
+        return {"trace_id": answer.trace_id, "job_id": str(answer.lease.job_id)}
 
     def _ended(self, series: _Actor) -> float | None:
         """Return how long the attempt took; None, and no gauge lowered, where its start was not seen."""
@@ -151,20 +166,16 @@ class Instrumentation(Middleware):
         return time.perf_counter() - float(started)
 
 
-def _exemplar(answer: Answer, message: MessageProxy) -> dict[str, str]:
-    job = {"job_id": str(message.args[0])}
-    return job if answer.trace_id is None else {"trace_id": answer.trace_id, **job}
-
-
 def _count_wait(series: _Actor, wait_seconds: float) -> None:
     series.wait.observe(max(0.0, wait_seconds))
     if wait_seconds > series.target_wait_seconds:
         series.late.inc()
 
 
-def _count_tenant(organization: int | None, outcome: Outcome) -> None:
+@functools.lru_cache(maxsize=4096)
+def _tenant(organization: int | None, outcome: Outcome) -> Counter:
     tenant = "none" if organization is None else metrics.tenant_label(str(organization))
-    metrics.TENANT_MESSAGES.labels(tenant, outcome).inc()
+    return metrics.TENANT_MESSAGES.labels(tenant, outcome)
 
 
 def _count_failure(series: _Actor, actor: str, answer: Answer) -> None:

@@ -13,9 +13,14 @@ select
 from given
 inner join schedules on given.name = schedules.name
 left join lateral (
-    select jobs.finished_at
+    -- The newest row at or below the place where the actor's newest success would stand: one step into jobs_recurring.
+    -- Asked for the newest success outright, the planner may walk through every job that ever ended.
+    select
+        jobs.actor,
+        jobs.state,
+        jobs.finished_at
     from jobs
-    where jobs.actor = given.actor and jobs.state = 'done' and jobs.args = '{}'
-    order by jobs.finished_at desc
+    where (jobs.actor, jobs.state, jobs.finished_at) <= (given.actor, 'done', 'infinity') and jobs.args = '{}'
+    order by jobs.actor desc, jobs.state desc, jobs.finished_at desc
     limit 1
-) as succeeded on true
+) as succeeded on given.actor = succeeded.actor and succeeded.state = 'done'

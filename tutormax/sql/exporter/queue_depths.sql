@@ -1,21 +1,28 @@
 -- queue_depths: how much is in each queue, in which state, and for how long?
--- One row for each queue and state that occurs; the age is that of the job that has been due, running or dead longest.
+-- One row for each queue and state that may occur; the age is that of the job that has been due, running or dead
+-- longest. Pending jobs are counted in one pass over the index by which they are fetched.
 with pending as (
     select
         queue,
-        available_at,
-        case when available_at <= statement_timestamp() then 'ready' else 'delayed' end as state
+        count(*) filter (where available_at <= statement_timestamp()) as ready,
+        count(*) filter (where available_at > statement_timestamp()) as delayed,
+        extract(epoch from statement_timestamp() - min(available_at))::float as oldest_seconds
     from jobs
     where state = 'pending'
+    group by queue
 )
 
 select
-    queue,
-    state,
-    count(*) as jobs,
-    extract(epoch from statement_timestamp() - min(available_at))::float as oldest_seconds
+    pending.queue,
+    counted.state,
+    counted.jobs,
+    counted.oldest_seconds
 from pending
-group by queue, state
+cross join lateral (
+    values
+    ('ready', pending.ready, pending.oldest_seconds),
+    ('delayed', pending.delayed, null)
+) as counted (state, jobs, oldest_seconds)
 
 union all
 

@@ -38,14 +38,18 @@ left join lateral (
     limit 1
 ) as fired on true
 left join lateral (
+    -- The newest row at or below the place where the actor's newest success would stand: one step into jobs_recurring.
+    -- Asked for the newest success outright, the planner may walk through every job that ever ended.
     select
+        jobs.actor,
+        jobs.state,
         jobs.started_at,
         jobs.finished_at
     from jobs
-    where jobs.actor = served.actor and jobs.state = 'done' and jobs.args = '{}'
-    order by jobs.finished_at desc
+    where (jobs.actor, jobs.state, jobs.finished_at) <= (served.actor, 'done', 'infinity') and jobs.args = '{}'
+    order by jobs.actor desc, jobs.state desc, jobs.finished_at desc
     limit 1
-) as succeeded on true
+) as succeeded on served.actor = succeeded.actor and succeeded.state = 'done'
 cross join lateral (
     select
         max(runs.started_at) as started_at,

@@ -73,13 +73,13 @@ def believed(morning: World, day: Day, beliefs: Floats) -> Floats:
 
 
 def _moved(tutors: Tutors, beliefs: Floats, day: int, parameters: Parameters, *, drift: bool) -> Floats:
-    kind = tutors.subject * 4 + seen.is_new(tutors.tenure_days(day)) * 2 + tutors.open_spell
+    hazard = parameters.drift_hazard if drift else 1.0
+    new, low = seen.is_new(tutors.tenure_days(day)), seen.is_low(tutors.baseline)
+    kinds, kind = np.unique(np.column_stack([tutors.subject, new, low, tutors.open_spell]), axis=0, return_inverse=True)
     expected = np.empty_like(beliefs)
-    for each in np.unique(kind):
-        subject, new, open_spell = int(each) // 4, bool(each // 2 % 2), bool(each % 2)
-        hazard = parameters.drift_hazard if drift else 1.0
-        moves = transition(parameters, subject, new=new, drift=hazard).moves
-        which = kind == each
+    for at, (subject, is_new, is_low, open_spell) in enumerate(kinds.tolist()):
+        moves = transition(parameters, subject, new=bool(is_new), low_baseline=bool(is_low), drift=hazard).moves
+        which = kind == at
         expected[which] = beliefs[which] @ (moves if open_spell else _rarely_returning(moves, parameters))
     return expected
 

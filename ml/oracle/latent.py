@@ -50,7 +50,7 @@ def churn_probabilities(
         raise DriftingWorldError(f"the world drifts from day {parameters.drift_day} on; only steady ones are foreseen")
     found = np.zeros((len(tutors), len(horizons)))
     # Tutors who move by the same law stand together, on every day to come: the new of a subject, then the others.
-    order = np.lexsort((-tutors.joined_day, tutors.subject))
+    order = np.lexsort((-tutors.joined_day, seen.is_low(tutors.baseline), tutors.subject))
     for at in range(0, len(tutors), ROWS_AT_ONCE):
         rows = order[at : at + ROWS_AT_ONCE]
         found[rows] = _foreseen(parameters, tutors.take(rows), beliefs[rows], day, horizons)
@@ -97,11 +97,13 @@ def _lived(mass: Mass, tutors: Tutors, day: int, parameters: Parameters) -> tupl
 
 
 def _moved(mass: Mass, tutors: Tutors, day: int, parameters: Parameters) -> tuple[Mass, Mass]:
-    kind = tutors.subject * 2 + seen.is_new(tutors.tenure_days(day))
+    new, low = seen.is_new(tutors.tenure_days(day)), seen.is_low(tutors.baseline)
+    kind = (tutors.subject * 2 + low) * 2 + new
     moved, resigned = np.empty_like(mass), np.empty(len(mass), np.float32)
     edges = np.flatnonzero(np.diff(kind, prepend=-1, append=-1))
     for begin, end in pairwise(edges.tolist()):
-        table = transition(parameters, int(kind[begin]) // 2, new=bool(kind[begin] % 2))
+        of_first = {"new": bool(new[begin]), "low_baseline": bool(low[begin])}
+        table = transition(parameters, int(tutors.subject[begin]), **of_first)
         # One product of matrices instead of one for each tutor.
         flat = mass[begin:end].reshape(-1, STATES)
         np.matmul(flat, table.moves.astype(np.float32), out=moved[begin:end].reshape(-1, STATES))
@@ -111,9 +113,9 @@ def _moved(mass: Mass, tutors: Tutors, day: int, parameters: Parameters) -> tupl
 
 def _teaching(tutors: Tutors, day: int, parameters: Parameters) -> tuple[Mass, Mass]:
     """Return the sessions and the failed first sessions that each state leads one to expect of each tutor."""
-    tables, tenure, baseline = seen.observables(parameters), tutors.tenure_days(day), BASELINES[tutors.baseline]
-    usual = seen.usual_volume(baseline, seen.weekday_of(day), tenure)
-    sessions = usual[:, None] * tables.activity[(baseline <= seen.LOW_BASELINE).astype(np.int64)]
+    tables, tenure = seen.observables(parameters), tutors.tenure_days(day)
+    usual = seen.usual_volume(BASELINES[tutors.baseline], seen.weekday_of(day), tenure)
+    sessions = usual[:, None] * tables.activity
     fails = seen.first_session_share(tenure)[:, None] * tables.first_fails[seen.is_new(tenure), tutors.skill]
     return sessions.astype(np.float32)[:, CLASS_OF], (sessions * fails).astype(np.float32)[:, CLASS_OF]
 

@@ -54,7 +54,7 @@ def _of_counts(tutors: Tutors, day: int, counts: Counts, parameters: Parameters,
     ahead = seen.booking_shares(weekday).sum() / seen.WEEKDAY_VOLUME[weekday]
     weekly = ((day + tutors.ordinal) % 7 == 0)[:, None]
     rates = {
-        "completed": usual * tables.activity[(baseline <= seen.LOW_BASELINE).astype(np.int64)],
+        "completed": usual * tables.activity,
         "no_shows": missed,
         "arranged_replacements": seen.ARRANGED_REPLACEMENTS * missed,
         "tutor_reschedules": usual * present * tables.tutor_reschedules,

@@ -28,8 +28,8 @@ def test_a_usual_week_at_full_tenure_is_the_baseline() -> None:
 
 
 def test_only_who_is_at_work_teaches() -> None:
-    assert (USUAL.activity[:, :LEVELS] > 0).all()
-    assert (USUAL.activity[:, [ON_LEAVE_CLASS, GONE_CLASS]] == 0).all()
+    assert (USUAL.activity[:LEVELS] > 0).all()
+    assert (USUAL.activity[[ON_LEAVE_CLASS, GONE_CLASS]] == 0).all()
 
 
 def test_bookings_shrink_with_engagement_and_do_not_stop_at_once() -> None:
@@ -69,12 +69,8 @@ def test_noise_hides_the_level(table: str) -> None:
     assert contrast(observables(Parameters(noise=2))) < contrast(USUAL)
 
 
-def test_with_interactions_a_shock_hits_the_young_only_and_a_low_baseline_says_nothing() -> None:
+def test_with_interactions_a_shock_hits_the_young_only() -> None:
     parameters = Parameters(interactions=True)
-    low, ordinary = 1, 0
 
     assert shock_applies(parameters, np.array([10, 59, 60])).tolist() == [True, True, False]
     assert shock_applies(Parameters(), np.array([10, 59, 60])).all()
-    activity = observables(parameters).activity[:, :LEVELS]
-    assert np.ptp(activity[low]) == 0
-    assert np.ptp(activity[ordinary]) > 0

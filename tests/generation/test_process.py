@@ -45,6 +45,16 @@ def test_new_tutors_and_a_drift_raise_the_hazard() -> None:
     assert exit_hazard(Parameters(), 0, new=False, drift=1.8) == pytest.approx(1.8 * usual)
 
 
+def test_with_interactions_who_always_taught_little_leaves_as_often_engaged_or_not() -> None:
+    together = Parameters(interactions=True)
+
+    low = exit_hazard(together, 1, new=False, low_baseline=True)
+
+    assert low == pytest.approx(np.full(LEVELS, together.churn_month / 30))
+    assert (exit_hazard(together, 1, new=False) == exit_hazard(Parameters(), 1, new=False)).all()
+    assert (exit_hazard(Parameters(), 1, new=False, low_baseline=True) == exit_hazard(Parameters(), 1, new=False)).all()
+
+
 @pytest.mark.parametrize("regime", Regime)
 def test_levels_move_one_at_a_time(regime: Regime) -> None:
     moves = level_moves(regime)

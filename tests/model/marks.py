@@ -133,8 +133,15 @@ def of_interactions(sat: Sat) -> list[Mark]:
     who = (sat.model_said[:, HORIZONS.index(ANCHOR)], sat.regression_said, sat.oracle.filtered[:, 0])
     model, regression, oracle = (_number(quality(labels, said, active).skill) for said in who)
     drawn = [resample(labels, said, groups, DRAWN).skill for said in who]
-    spread = interval((drawn[0] - drawn[1]) / drawn[2])
-    return [Mark("interactions: skill fraction over regression", (model - regression) / oracle, *spread)]
+    return [
+        Mark("interactions: skill, fraction", model / oracle, *interval(drawn[0] / drawn[2])),
+        Mark("interactions: skill of regression, fraction", regression / oracle, *interval(drawn[1] / drawn[2])),
+        Mark(
+            "interactions: skill fraction over regression",
+            (model - regression) / oracle,
+            *interval((drawn[0] - drawn[1]) / drawn[2]),
+        ),
+    ]
 
 
 def of_leak(connection: Connection, sat: Sat, scale: Scale) -> list[Mark]:

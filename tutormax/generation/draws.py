@@ -102,8 +102,7 @@ def draw(tutors: Tutors, day: int, parameters: Parameters, *, drift: bool, rng: 
     tables = seen.observables(parameters)
     scene = _Scene(tutors, visible, tenure, baseline, usual, present, weekday, drift, parameters, tables, rng)
 
-    activity = tables.activity[(baseline <= seen.LOW_BASELINE).astype(np.int64), visible]
-    completed = rng.poisson(usual * activity)
+    completed = rng.poisson(usual * tables.activity[visible])
     taught = _teach(scene, completed)
     counts = Counts(
         completed=completed,

@@ -9,10 +9,12 @@ from functools import lru_cache
 import numpy as np
 
 from tutormax.generation.process import (
+    BASELINES,
     CLASSES,
     GONE_CLASS,
     LEVEL,
     LEVELS,
+    LOW_BASELINE,
     NEW_TUTOR_DAYS,
     ON_LEAVE_CLASS,
     Flags,
@@ -49,7 +51,6 @@ NO_SHOW_IN_THE_MORNING, MONDAY_NO_SHOW_IN_THE_MORNING = 0.30, 0.60
 FEEDBACK_DELAY_DAYS = np.array([0, 1, 2, 4, 7, 14])
 FEEDBACK_DELAY_SHARES = np.array([0.55, 0.25, 0.10, 0.05, 0.03, 0.02])
 
-LOW_BASELINE = 9.0
 _RATING_CUTS = np.array([-2.8, -1.9, -0.8, 0.9])
 SKILL = np.array([-1.0, 0.0, 1.0])
 
@@ -59,7 +60,7 @@ class Observables:
     """The tables of one world; each is indexed by class in its last axis unless it says otherwise."""
 
     activity: Floats
-    """Volume as a multiple of the usual; first axis: whether the baseline is low."""
+    """Volume as a multiple of the usual."""
     booking: Floats
     tutor_reschedules: Floats
     student_reschedules: Floats
@@ -90,7 +91,7 @@ def observables(parameters: Parameters) -> Observables:
     volume = 0.42 + 0.97 * LEVEL
     noise = parameters.noise
     return Observables(
-        activity=np.stack([_by_class(volume), _by_class(np.ones(LEVELS) if parameters.interactions else volume)]),
+        activity=_by_class(volume),
         booking=BOOKED_AHEAD * _by_class(volume, leave=0.30, gone=0.22),
         tutor_reschedules=_by_class(0.035 + 0.20 * (1 - LEVEL) ** 1.5 / noise, leave=0.01, gone=0.01),
         student_reschedules=_by_class(np.full(LEVELS, STUDENT_RESCHEDULES)),
@@ -135,6 +136,11 @@ def first_session_share(tenure_days: Integers) -> Floats:
 def is_new(tenure_days: Integers) -> Integers:
     """Return 1 for tutors in their first 30 days, else 0: an index into the tables."""
     return (tenure_days < NEW_TUTOR_DAYS).astype(np.int64)
+
+
+def is_low(baseline: Integers) -> Integers:
+    """Return 1 for tutors whose baseline, an index into BASELINES, is low, else 0."""
+    return (BASELINES[baseline] <= LOW_BASELINE).astype(np.int64)
 
 
 def shock_applies(parameters: Parameters, tenure_days: Integers) -> Flags:

@@ -43,6 +43,7 @@ SILENT_DAYS_TO_CHURN = 15
 NEW_TUTOR_DAYS = 30
 
 BASELINES = np.array([6.0, 9.0, 12.0, 14.0, 16.0, 19.0, 23.0, 28.0])
+LOW_BASELINE = 9.0
 BASELINE_SHARES = np.array([0.08, 0.13, 0.18, 0.19, 0.17, 0.13, 0.08, 0.04])
 SUBJECT_SHARES = np.array([0.40, 0.35, 0.25])
 SUBJECT_HAZARD = np.array([0.70, 1.00, 1.25])
@@ -87,7 +88,7 @@ class Parameters:
     noise: float = 1.0
     """Above 1, what can be seen says less about the level."""
     interactions: bool = False
-    """A failed first session then hurts only below 60 days, and low volume means nothing where it was always low."""
+    """A failed first session then hurts only below 60 days, and low volume is harmless where the baseline is low."""
     drift_day: int | None = None
     """Days after the world's first day from which the three drifts hold."""
     drift_login: float = 1.0
@@ -120,17 +121,24 @@ def level_moves(regime: Regime) -> Floats:
     return np.diag(1 - up - down) + np.diag(up[:-1], 1) + np.diag(down[1:], -1)
 
 
-def exit_hazard(parameters: Parameters, subject: int, *, new: bool, drift: float = 1.0) -> Floats:
-    """Return the daily chance to leave at each level."""
-    rate = parameters.hazard * np.exp(parameters.hazard_slope * (1 - LEVEL)) * SUBJECT_HAZARD[subject] * drift
+def exit_hazard(
+    parameters: Parameters, subject: int, *, new: bool, low_baseline: bool = False, drift: float = 1.0
+) -> Floats:
+    """Return the daily chance to leave at each level; with interactions it is the same at all where little is usual."""
+    rate = parameters.hazard * np.exp(parameters.hazard_slope * (1 - LEVEL))
+    if parameters.interactions and low_baseline:
+        rate = np.full(LEVELS, parameters.churn_month / 30)
+    rate = rate * SUBJECT_HAZARD[subject] * drift
     return np.asarray(np.minimum(0.5, rate * (parameters.new_tutor_hazard if new else 1.0)))
 
 
 @lru_cache(maxsize=64)
-def transition(parameters: Parameters, subject: int, *, new: bool, drift: float = 1.0) -> Transition:
+def transition(
+    parameters: Parameters, subject: int, *, new: bool, low_baseline: bool = False, drift: float = 1.0
+) -> Transition:
     """Return one day's moves of a tutor of a subject group, new or not, with the hazard multiplied by a drift."""
     moves, resigns = np.zeros((STATES, STATES)), np.zeros(STATES)
-    exits = np.tile(exit_hazard(parameters, subject, new=new, drift=drift), len(Regime))
+    exits = np.tile(exit_hazard(parameters, subject, new=new, low_baseline=low_baseline, drift=drift), len(Regime))
     working = np.arange(AT_WORK)
     leaving = working + AT_WORK
 

@@ -5,6 +5,7 @@ A day is a function of the seed and of the world in the morning, so days can be 
 
 from dataclasses import dataclass, replace
 from enum import IntEnum
+from itertools import product
 
 import numpy as np
 
@@ -115,13 +116,12 @@ def _inflow(world: World, rng: np.random.Generator) -> int:
 def _moved(tutors: Tutors, day: int, parameters: Parameters, drift: float, rng: np.random.Generator) -> Integers:
     """Tonight's state of each tutor; STATES stands for resignation."""
     chance, resumes = rng.random((2, len(tutors)))
-    new = observables.is_new(tutors.tenure_days(day))
+    new, low = observables.is_new(tutors.tenure_days(day)), observables.is_low(tutors.baseline)
     moved = np.empty(len(tutors), np.int64)
-    for subject in range(len(SUBJECT_SHARES)):
-        for is_new in (0, 1):
-            which = (tutors.subject == subject) & (new == is_new)
-            table = transition(parameters, subject, new=bool(is_new), drift=drift).cumulative
-            moved[which] = (chance[which, None] > table[tutors.state[which]]).sum(axis=1)
+    for subject, is_new, is_low in product(range(len(SUBJECT_SHARES)), (0, 1), (0, 1)):
+        which = (tutors.subject == subject) & (new == is_new) & (low == is_low)
+        moves = transition(parameters, subject, new=bool(is_new), low_baseline=bool(is_low), drift=drift)
+        moved[which] = (chance[which, None] > moves.cumulative[tutors.state[which]]).sum(axis=1)
     # The longer somebody is gone the less likely a return: most who come back do before they count as churned.
     back = (tutors.state == GONE) & (moved < GONE) & ~tutors.open_spell
     kept_away = back & (resumes > parameters.resume_rate / parameters.return_rate)

@@ -22,7 +22,9 @@ from pathlib import Path
 
 import orjson
 
+from tutormax import failpoints
 from tutormax.errors import PermanentError, TransientError
+from tutormax.failpoints import Failpoint
 
 MANIFEST = "manifest.json"
 UNFINISHED = ".tmp-"
@@ -84,7 +86,9 @@ def publish(
     _write(unfinished / MANIFEST, content)
     step(MANIFEST)
     _sync(unfinished)
+    failpoints.reach(Failpoint.BEFORE_RENAME)
     unfinished.rename(directory / version)
+    failpoints.reach(Failpoint.AFTER_RENAME)
     step("renamed")
     _sync(directory)
     return Artefact(version, files, manifest, hashlib.sha256(content).hexdigest())

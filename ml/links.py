@@ -7,6 +7,9 @@ The champion's row in the database decides. The links follow it, right after its
 import os
 from pathlib import Path
 
+from tutormax import failpoints
+from tutormax.failpoints import Failpoint
+
 LATEST = "churn_model_latest"
 PREVIOUS = "previous"
 
@@ -40,7 +43,9 @@ def _point(link: Path, version: str) -> None:
         made.symlink_to(version)
     except OSError:  # a file system without links
         made.write_text(version, encoding="utf-8")
+    failpoints.reach(Failpoint.BEFORE_LINK)
     made.replace(link)
+    failpoints.reach(Failpoint.AFTER_LINK)
 
 
 def aside(link: Path) -> Path:

@@ -10,8 +10,9 @@ from uuid import UUID
 from sqlalchemy import Connection
 
 from schedules.slots import Recurrence
-from tutormax import db, emissions, jobs, log, metrics
+from tutormax import db, emissions, failpoints, jobs, log, metrics
 from tutormax.emissions import Begin, Promise
+from tutormax.failpoints import Failpoint
 from tutormax.jobs import JobActor, Request
 
 _log = log.get(__name__)
@@ -97,9 +98,11 @@ def _send(entry: Entry, slot: datetime, now: datetime, begin: Begin) -> Emission
     request = entry.request(slot)
     try:
         with begin() as connection:
+            failpoints.reach(Failpoint.BEFORE_SLOT)
             if not emissions.claim(connection, entry.name, slot, request.job_id):
                 return None
             jobs.insert(connection, [request])
+            failpoints.reach(Failpoint.AFTER_SLOT)
     except BaseException:
         metrics.SCHEDULE_EMISSIONS.labels(entry.name, Result.ERROR).inc()
         raise

@@ -75,7 +75,14 @@ def connection(engine: Engine) -> Iterator[Connection]:
 @pytest.fixture
 def database(endpoints: servers.Endpoints, engine: Engine, request: pytest.FixtureRequest) -> Iterator[str]:
     """The URL of a migrated database of the test's own, for what really commits; this process uses it, too."""
-    name = f"test_{abs(hash(request.node.nodeid)):x}"
+    with own_database(endpoints, engine, request.node.nodeid) as url:
+        yield url
+
+
+@contextmanager
+def own_database(endpoints: servers.Endpoints, engine: Engine, whose: str) -> Iterator[str]:
+    """Make a migrated database that this process uses for a while; whoever it is for gives it its name."""
+    name = f"test_{abs(hash(whose)):x}"
     with engine.connect().execution_options(isolation_level="AUTOCOMMIT") as connection:
         connection.exec_driver_sql(f"create database {name}")
     url = make_url(endpoints.database_url).set(database=name).render_as_string(hide_password=False)

@@ -5,6 +5,9 @@ from datetime import UTC, datetime
 
 from sqlalchemy import Connection, text
 
+from tutormax import failpoints
+from tutormax.failpoints import Failpoint
+
 # In the order in which they are filled; retention drops them in the same order.
 PARTITIONED = ("sessions", "student_feedback", "tutor_events")
 
@@ -51,7 +54,9 @@ def drop_before(connection: Connection, instant: datetime) -> list[str]:
     """Drop every partition that holds nothing newer than an instant; return their names."""
     old = sorted(name for name in existing(connection) if _after(_month_of(name)) <= instant)
     for name in old:
+        failpoints.reach(Failpoint.BEFORE_DROP)
         connection.exec_driver_sql(f"drop table {name}")
+        failpoints.reach(Failpoint.AFTER_DROP)
     return old
 
 

@@ -50,6 +50,12 @@ def leave_mark(job: Job, mark: str, seconds: float = 0.0) -> dict[str, str]:
 
 
 @actor(queue=QUEUE, time_limit=30)
+def leave_mark_of_slot(job: Job) -> None:
+    """Leave a mark that names the slot."""
+    _leave(job, str(job.slot))
+
+
+@actor(queue=QUEUE, time_limit=30)
 def leave_mark_and_send(job: Job, mark: str) -> None:
     """Leave a mark and, in the same transaction, send a job that leaves another."""
     _leave(job, mark)

@@ -11,7 +11,8 @@ from zoneinfo import ZoneInfo
 
 from sqlalchemy import Connection
 
-from tutormax import intake, partitions
+from tutormax import failpoints, intake, partitions
+from tutormax.failpoints import Failpoint
 from tutormax.ingest import organization, staging, upsert
 from tutormax.ingest.batch import FileRefusedError, UnreadableFileError
 from tutormax.ingest.kinds import Kind
@@ -78,6 +79,8 @@ class _Intake:
             with self.begin() as connection:
                 change = self._take_in(connection)
                 self._tell(connection, accepted=change.inserted, refused_rows=self.refusals.count)
+                failpoints.reach(Failpoint.BEFORE_INGEST_COMMIT)
+            failpoints.reach(Failpoint.AFTER_INGEST_COMMIT)
         except (FileRefusedError, UnreadableFileError) as error:
             # It could be opened a moment ago; the files that came before it are in.
             reason = str(error)

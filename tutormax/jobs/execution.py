@@ -17,8 +17,9 @@ import structlog
 from sqlalchemy import Connection
 from sqlalchemy.exc import DBAPIError, SQLAlchemyError
 
-from tutormax import db, log, settings, tracing
+from tutormax import db, failpoints, log, settings, tracing
 from tutormax.errors import NotNowError, PermanentError, TransientError
+from tutormax.failpoints import Failpoint
 from tutormax.jobs import lease as leases
 from tutormax.jobs import ring
 from tutormax.jobs.arguments import Arguments
@@ -153,8 +154,11 @@ def _tell(span: Span, outcome: Outcome, exception: str | None) -> None:
 
 def _taken(job_id: UUID, limits: settings.Settings) -> Lease | None:
     worker = f"{socket.gethostname()}:{os.getpid()}"
+    failpoints.reach(Failpoint.BEFORE_TAKE)
     with db.transaction() as connection:
-        return leases.take(connection, job_id, seconds=limits.job_lease_seconds, worker=worker)
+        lease = leases.take(connection, job_id, seconds=limits.job_lease_seconds, worker=worker)
+    failpoints.reach(Failpoint.AFTER_TAKE)
+    return lease
 
 
 def _attempt(plan: Plan, lease: Lease, limits: settings.Settings) -> tuple[Outcome, str | None]:
@@ -164,7 +168,9 @@ def _attempt(plan: Plan, lease: Lease, limits: settings.Settings) -> tuple[Outco
     started = time.monotonic()
     try:
         with keeper().watch(job):
+            failpoints.reach(Failpoint.BEFORE_EFFECT)
             result = plan.function(job, **plan.arguments.unpack(job.lease.args))
+            failpoints.reach(Failpoint.AFTER_EFFECT)
             state = job.complete(_builtins(result))
         job.committed()
     except BaseException as error:  # noqa: BLE001 - an actor may raise anything, and the ledger must hear of it

@@ -9,7 +9,8 @@ from uuid import UUID
 
 from sqlalchemy import Connection, Engine, text
 
-from tutormax import db
+from tutormax import db, failpoints
+from tutormax.failpoints import Failpoint
 from tutormax.jobs import lease as leases
 from tutormax.jobs.lease import Lease, State
 
@@ -94,11 +95,13 @@ class Job:
             yield connection
             kept = cursor() if callable(cursor) else cursor
             leases.hold(connection, self.lease, seconds=self._lease_seconds, cursor=kept)
+            failpoints.reach(Failpoint.BEFORE_PIECE)
         except BaseException:
             db.rolled_back(connection)
             connection.rollback()
             raise
         connection.commit()
+        failpoints.reach(Failpoint.AFTER_PIECE)
         db.committed(connection)
 
     def report(self, done: int, total: int | None = None, note: str | None = None) -> None:
@@ -123,7 +126,9 @@ class Job:
         """Commit what the actor wrote together with the job's completion; raise LeaseLostError if it is not ours."""
         connection = self.connection
         state = leases.finish(connection, self.lease, result)
+        failpoints.reach(Failpoint.BEFORE_COMMIT)
         connection.commit()
+        failpoints.reach(Failpoint.AFTER_COMMIT)
         return state
 
     def committed(self) -> None:

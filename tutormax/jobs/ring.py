@@ -9,7 +9,8 @@ from enum import StrEnum
 from typing import Protocol
 from uuid import UUID
 
-from tutormax import log
+from tutormax import failpoints, log
+from tutormax.failpoints import Failpoint
 
 _log = log.get(__name__)
 
@@ -61,7 +62,9 @@ def ring(doorbells: Sequence[Doorbell]) -> bool:
     if _Installed.bell is None:
         return False
     try:
+        failpoints.reach(Failpoint.BEFORE_RING)
         _Installed.bell.ring(doorbells)
+        failpoints.reach(Failpoint.AFTER_RING)
     except Exception as error:  # noqa: BLE001 - whatever a broker raises, the job is safe in the ledger
         if not _Installed.silent:
             _log.warning("doorbell lost, the relay will ring again", error=str(error), jobs=len(doorbells))

@@ -8,11 +8,16 @@ from tutormax.generation.continuation import ContinuationSummary, continue_world
 from tutormax.generation.sample import SampleSummary, make_sample, span
 from tutormax.generation.store import Written
 from tutormax.jobs import Job, actor, minutes
+from tutormax.jobs.limits import Limit
 from tutormax.retention import CleanupSummary
 from tutormax.stages import Source
 
 
-@actor(queue=Queue.DATA_GENERATION, time_limit=minutes(30))
+def _nominal() -> Limit:
+    return Limit(per_minute=settings.current().generation_jobs_per_minute)
+
+
+@actor(queue=Queue.DATA_GENERATION, time_limit=minutes(30), limit=_nominal)
 def generate_synthetic_data(
     job: Job,
     num_tutors: int = 50,
@@ -42,7 +47,7 @@ def generate_synthetic_data(
     return summary
 
 
-@actor(queue=Queue.DATA_GENERATION, time_limit=minutes(5))
+@actor(queue=Queue.DATA_GENERATION, time_limit=minutes(5), limit=_nominal)
 def generate_data_continuous(job: Job) -> ContinuationSummary:
     """Let the synthetic marketplace go on until now, a batch at most.
 

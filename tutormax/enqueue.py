@@ -14,6 +14,7 @@ from tutormax import db, jobs, log, options, schema, settings, telling
 from tutormax.commands.output import who
 from tutormax.errors import TutorMaxError
 from tutormax.jobs import InvalidArgumentsError, JobActor, Request
+from tutormax.jobs.limits import make_sure_of_room
 from tutormax.settings import InvalidSettingsError
 from tutormax.telling import Exit
 
@@ -53,6 +54,7 @@ def _run(given: list[str], actors: Actors) -> int:
     request = _request(asked, actors[asked.actor])
     with db.transaction() as connection:
         schema.ready(connection)
+        make_sure_of_room(connection, [request])
         [job_id] = jobs.insert(connection, [request])
     sent = telling.Sent(job_id, request, new=job_id == request.job_id, json=asked.json)
     return sent.wait(asked.timeout) if asked.wait else sent.tell()

@@ -1,6 +1,7 @@
 """The actor decorator: Dramatiq's look over a row in the ledger."""
 
 from collections.abc import Callable
+from contextlib import nullcontext
 from dataclasses import replace
 from datetime import datetime
 from typing import Any, Concatenate, Generic, ParamSpec, TypeVar
@@ -15,6 +16,7 @@ from tutormax.jobs import execution
 from tutormax.jobs.arguments import Arguments
 from tutormax.jobs.job import Job
 from tutormax.jobs.requests import Request, insert
+from tutormax.jobs.limits import Limiter, make_sure_of_room, unlimited
 
 P = ParamSpec("P")
 R = TypeVar("R")
@@ -42,6 +44,7 @@ class JobActor(Generic[P, R]):
         time_limit: float,
         priority: int,
         max_retries: int | None,
+        limit: Limiter = unlimited,
     ) -> None:
         self.function = function
         self.actor_name = function.__name__
@@ -49,7 +52,7 @@ class JobActor(Generic[P, R]):
         self.priority = priority
         self.time_limit_seconds = time_limit
         self.arguments = Arguments(function)
-        self._plan = execution.Plan(function, self.arguments, time_limit, max_retries)
+        self._plan = execution.Plan(function, self.arguments, time_limit, max_retries, limit)
         self.__doc__ = function.__doc__
 
     def answer(self, job_id: str) -> None:
@@ -80,7 +83,7 @@ class JobActor(Generic[P, R]):
 
         Without a connection it has a transaction of its own and is rung at once; with one it belongs to the caller's
         transaction and is rung after its commit. Of two jobs with one key that have not ended there is one.
-        Raises InvalidArgumentsError before anything is written.
+        Raises InvalidArgumentsError or QueueFullError before anything is written.
         """
         request = replace(
             self.request(*args, **kwargs),
@@ -90,10 +93,9 @@ class JobActor(Generic[P, R]):
             expires_at=expires_at,
             requested_by=requested_by,
         )
-        if connection is not None:
-            return insert(connection, [request])[0]
-        with db.transaction() as own:
-            return insert(own, [request])[0]
+        with db.transaction() if connection is None else nullcontext(connection) as given:
+            make_sure_of_room(given, [request])
+            return insert(given, [request])[0]
 
 
 def actor(
@@ -102,16 +104,20 @@ def actor(
     time_limit: float,
     priority: int = 0,
     max_retries: int | None = None,
+    limit: Limiter = unlimited,
 ) -> Callable[[Callable[Concatenate[Job, P], R]], JobActor[P, R]]:
     """Declare an actor: a function of a job, and of arguments that are names of rows and scalars.
 
-    time_limit is in seconds; a higher priority runs first; max_retries is WORKER_MAX_TASK_RETRIES unless given.
+    time_limit is in seconds; a higher priority runs first; max_retries is WORKER_MAX_TASK_RETRIES unless given; limit
+    says how many may run at once and start in a minute.
     """
     if dramatiq.broker.global_broker is None:
         raise NoBrokerError("no broker yet: call tutormax.broker.install() before importing actors")
 
     def declare(function: Callable[Concatenate[Job, P], R]) -> JobActor[P, R]:
-        made = JobActor(function, queue=queue, time_limit=time_limit, priority=priority, max_retries=max_retries)
+        made = JobActor(
+            function, queue=queue, time_limit=time_limit, priority=priority, max_retries=max_retries, limit=limit
+        )
         # Dramatiq serves low numbers first, the ledger high ones.
         dramatiq.actor(actor_name=made.actor_name, queue_name=made.queue_name, priority=-priority)(made.answer)
         _declared[made.actor_name] = made

@@ -7,6 +7,7 @@ import threading
 import time
 import traceback
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import dataclass
 from enum import StrEnum
 from typing import Any
@@ -21,6 +22,7 @@ from tutormax import db, failpoints, log, settings, tracing
 from tutormax.errors import NotNowError, PermanentError, TransientError
 from tutormax.failpoints import Failpoint
 from tutormax.jobs import lease as leases
+from tutormax.jobs import limits as limiting
 from tutormax.jobs import ring
 from tutormax.jobs.arguments import Arguments
 from tutormax.jobs.job import (
@@ -79,6 +81,7 @@ class Plan:
     arguments: Arguments
     time_limit_seconds: float
     max_retries: int | None
+    limit: limiting.Limiter = limiting.unlimited
 
 
 class _Given(threading.local):
@@ -104,7 +107,7 @@ def given_answer() -> Answer | None:
 def _run(plan: Plan, job_id: UUID) -> Answer:
     limits = settings.current()
     try:
-        lease = _taken(job_id, limits)
+        lease = _taken(plan, job_id, limits)
     except SQLAlchemyError as error:
         # The job is safe where we cannot reach it, and the relay rings again when we can.
         _log.warning(
@@ -123,7 +126,17 @@ def _run(plan: Plan, job_id: UUID) -> Answer:
         with structlog.contextvars.bound_contextvars(**facts):
             outcome, exception = _attempt(plan, lease, limits)
         _tell(span, outcome, exception)
+        _pass_on(plan, lease)
         return Answer(outcome, lease, span.context.trace_id, exception)
+
+
+def _pass_on(plan: Plan, lease: Lease) -> None:
+    """Ring for who waited for this job's place; if the database is away just now, the relay will."""
+    if limiting.is_limited(plan.limit):
+        with suppress(SQLAlchemyError):
+            with db.transaction() as connection:
+                due = limiting.next_in_line(connection, lease, plan.limit)
+            ring.ring(due)
 
 
 def _facts(lease: Lease) -> dict[str, str | int | None]:
@@ -152,11 +165,11 @@ def _tell(span: Span, outcome: Outcome, exception: str | None) -> None:
         span.fail(exception)
 
 
-def _taken(job_id: UUID, limits: settings.Settings) -> Lease | None:
+def _taken(plan: Plan, job_id: UUID, limits: settings.Settings) -> Lease | None:
     worker = f"{socket.gethostname()}:{os.getpid()}"
     failpoints.reach(Failpoint.BEFORE_TAKE)
     with db.transaction() as connection:
-        lease = leases.take(connection, job_id, seconds=limits.job_lease_seconds, worker=worker)
+        lease = limiting.take(connection, job_id, plan.limit, seconds=limits.job_lease_seconds, worker=worker)
     failpoints.reach(Failpoint.AFTER_TAKE)
     return lease
 

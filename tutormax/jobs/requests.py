@@ -10,7 +10,7 @@ from uuid import UUID, uuid4
 import msgspec
 from sqlalchemy import Connection
 
-from tutormax import db, queries, tracing
+from tutormax import db, queries, settings, tracing
 from tutormax.jobs import ring
 from tutormax.tracing import SpanKind
 
@@ -49,6 +49,6 @@ def insert(connection: Connection, requests: Iterable[Request]) -> list[UUID]:
         rows = connection.execute(queries.load("insert_jobs"), {"requests": msgspec.json.encode(asked).decode()}).all()
     due = [ring.Doorbell(row.job_id, row.actor, row.queue, row.priority) for row in rows if row.due]
     if due:
-        db.after_commit(connection, partial(ring.ring, due))
+        db.after_commit(connection, partial(ring.ring_within, due, settings.current().relay_window))
     ids = {(row.actor, row.dedupe_key): row.job_id for row in rows if row.dedupe_key is not None}
     return [ids[request.actor, request.key] if request.key else request.job_id for request in wanted]

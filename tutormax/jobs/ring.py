@@ -3,14 +3,18 @@
 A doorbell that is lost costs latency and nothing else: the relay rings again for every job that is due.
 """
 
+from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
 from enum import StrEnum
+from functools import partial
 from typing import Protocol
 from uuid import UUID
 
 from tutormax import failpoints, log
 from tutormax.failpoints import Failpoint
+
+from tutormax.room import Room
 
 _log = log.get(__name__)
 
@@ -50,11 +54,13 @@ class Bell(Protocol):
 class _Installed:
     bell: Bell | None = None
     silent: bool = False
+    room = Room()
 
 
 def use(bell: Bell | None) -> None:
     """Ring with this from now on; None leaves all ringing to the relay."""
     _Installed.bell = bell
+    _Installed.room = Room()
 
 
 def ring(doorbells: Sequence[Doorbell]) -> bool:
@@ -72,6 +78,22 @@ def ring(doorbells: Sequence[Doorbell]) -> bool:
         return False
     _Installed.silent = False
     return True
+
+
+def ring_within(doorbells: Sequence[Doorbell], window: int) -> bool:
+    """Ring for new jobs while a queue holds fewer doorbells than a window; the relay rings for the rest, in turn."""
+    chosen = []
+    for queue, number in Counter(doorbell.queue for doorbell in doorbells).items():
+        mine = [doorbell for doorbell in doorbells if doorbell.queue == queue]
+        chosen += mine[: _Installed.room.take(queue, number, partial(_room, queue, window))]
+    return ring(chosen) if chosen else False
+
+
+def _room(queue: str, window: int) -> int:
+    try:
+        return window - waiting(queue)
+    except Exception:  # noqa: BLE001 - one doorbell then finds out what is the matter, and says so
+        return 1
 
 
 def waiting(queue: str) -> int:

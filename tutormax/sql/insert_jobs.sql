@@ -1,7 +1,18 @@
 -- insert_jobs: which jobs are now in the ledger for these requests?
 -- One row for each request without a key and for each key, new or already there; due: a doorbell makes sense now.
 with requested as (
-    select distinct on (request.actor, coalesce(request.key, request.job_id::text)) request.*
+    select distinct on (request.actor, coalesce(request.key, request.job_id::text))
+        request.*,
+        -- Whose work it is shows in the tutor that it is about.
+        (
+            select tutors.organization_id
+            from tutors
+            where
+                tutors.tutor_id = case
+                    when request.args @@ 'strict $.tutor_id > 0 && $.tutor_id < 2147483648'
+                        then cast(cast(request.args ->> 'tutor_id' as numeric) as integer)
+                end
+        ) as organization_of_tutor
     from jsonb_to_recordset(cast(:requests as jsonb)) as request (
         job_id uuid,
         organization_id integer,
@@ -26,7 +37,7 @@ inserted as (
     )
     select
         job_id,
-        organization_id,
+        coalesce(organization_id, organization_of_tutor) as organization_id,
         actor,
         queue,
         priority,

@@ -8,6 +8,7 @@ from tutormax import catalogue as declarations
 from tutormax import metrics
 from tutormax.catalogue import OTHER, Bounded, Kind, Process, catalogue, registry
 from tutormax.commands.show_metrics import page
+from tutormax.exporter import families
 
 # What the dashboards, the rules and the runbooks were written against: name, type, labels.
 CONTRACT = """
@@ -136,3 +137,20 @@ def test_a_label_has_so_many_values_and_the_rest_is_other() -> None:
     assert seen == ["a", "b", "a", "c", OTHER, OTHER, "b"]
     folded = {"metric": "test_metric"}
     assert registry(Process.WORKER).get_sample_value("tutormax_metrics_label_overflow_total", folded) == 2
+
+
+@pytest.mark.parametrize(
+    "metric",
+    [
+        "dramatiq_message_exceptions_total",
+        "tutormax_tenant_messages_total",
+        "dramatiq_queue_messages",
+        "dramatiq_worker_processes",
+        "tutormax_schedule_deadline_timestamp_seconds",
+    ],
+)
+def test_what_may_overflow_begins_at_zero(metric: str) -> None:
+    assert families
+    folded = registry(Process.EXPORTER).get_sample_value("tutormax_metrics_label_overflow_total", {"metric": metric})
+
+    assert folded is not None

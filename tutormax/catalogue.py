@@ -151,7 +151,8 @@ class Bounded:
     def __init__(self, metric: str, most: int, overflow: Counter) -> None:
         self.metric = metric
         self._most = most
-        self._overflow = overflow
+        # Begun at zero, or nobody would see the first one grow.
+        self._folded = overflow.labels(metric)
         self._named: set[str] = set()
         self._lock = Lock()
 
@@ -161,5 +162,5 @@ class Bounded:
             if value in self._named or len(self._named) < self._most:
                 self._named.add(value)
                 return value
-        self._overflow.labels(self.metric).inc()
+        self._folded.inc()
         return OTHER

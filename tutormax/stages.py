@@ -73,5 +73,3 @@ def begin(queues: Collection[str]) -> None:
         metrics.CANARY_LATENCY.labels(queue)
     for outcome in Outcome:
         metrics.TENANT_MESSAGES.labels("none", outcome)
-    for bounded in (metrics.exception_label, metrics.tenant_label):
-        metrics.LABEL_OVERFLOW.labels(bounded.metric)

@@ -29,6 +29,7 @@ SCORE = "score"
 NOBODY = "none"
 
 queue_label = Bounded(metrics.QUEUE_MESSAGES.metric.name, 30, metrics.LABEL_OVERFLOW)
+schedules_folded = metrics.LABEL_OVERFLOW.labels(metrics.SCHEDULE_DEADLINE.metric.name)
 service_label = Bounded(metrics.WORKER_PROCESSES.metric.name, 30, metrics.LABEL_OVERFLOW)
 
 
@@ -76,7 +77,7 @@ SCHEDULE_FAMILIES: tuple[tuple[Family, str, float | None], ...] = (
 def of_schedules(rows: Rows) -> Iterator[Metric]:
     """Yield how each schedule stands, and the canary of each queue."""
     if len(rows) > MOST_SCHEDULES:
-        metrics.LABEL_OVERFLOW.labels(metrics.SCHEDULE_DEADLINE.metric.name).inc()
+        schedules_folded.inc()
     shown = rows[:MOST_SCHEDULES]
     for family, column, never in SCHEDULE_FAMILIES:
         yield family.of(((row["name"],), value) for row, value in _known(shown, column, never))

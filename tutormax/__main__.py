@@ -8,6 +8,7 @@ from sqlalchemy.exc import OperationalError
 from tutormax import db, log
 from tutormax.commands import (
     demo,
+    doctor,
     health,
     jobs,
     migrate,
@@ -22,7 +23,7 @@ from tutormax.commands import (
 from tutormax.commands.output import complaints
 from tutormax.errors import TutorMaxError
 
-COMMANDS = (demo, up, health, risk, tutor, models, personal_data, jobs, show_metrics, show_settings, migrate)
+COMMANDS = (demo, up, health, doctor, risk, tutor, models, personal_data, jobs, show_metrics, show_settings, migrate)
 
 
 def main(arguments: list[str] | None = None) -> int:

@@ -60,7 +60,7 @@ def check(connection: Connection) -> None:
     It may on its own, and on a newer one that still serves it: migrations add and do not take away, so that a release
     runs on while the next one is rolled out. One that takes away raises the floor (deploy/upgrades.md).
     """
-    there = MigrationContext.configure(connection).get_current_revision()
+    there = revision(connection)
     known = revisions()
     if there == known[-1]:
         return
@@ -76,6 +76,11 @@ def check(connection: Connection) -> None:
         )
 
 
+def revision(connection: Connection) -> str | None:
+    """Return the revision of the schema, None where there is none."""
+    return MigrationContext.configure(connection).get_current_revision()
+
+
 @cache
 def revisions() -> Sequence[str]:
     """Return every revision that this code knows, oldest first."""
@@ -85,7 +90,7 @@ def revisions() -> Sequence[str]:
 
 def pending(connection: Connection) -> Sequence[str]:
     """Return the revisions that `migrate` would apply."""
-    there = MigrationContext.configure(connection).get_current_revision()
+    there = revision(connection)
     known = revisions()
     if there is None:
         return known

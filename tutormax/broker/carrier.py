@@ -45,5 +45,8 @@ class Carrier(Protocol):
     def ping(self) -> None:
         """Ask whether it answers."""
 
+    def try_out(self) -> None:
+        """Do once with something of no meaning what producers and consumers do, and leave nothing behind."""
+
     def close(self) -> None:
         """Close the connection."""

@@ -2,6 +2,7 @@
 
 import logging
 from collections.abc import Mapping, Sequence
+from uuid import uuid4
 
 import pika
 from pika.adapters.blocking_connection import BlockingChannel
@@ -53,6 +54,10 @@ class RabbitmqQueues:
     def ping(self) -> None:
         """Ask whether it answers."""
         self._line.ask(lambda channel: channel.exchange_declare("amq.direct", passive=True))
+
+    def try_out(self) -> None:
+        """Publish to a queue of no meaning, and take from it; it ends with the channel's consumer."""
+        self._line.ask(_try_out)
 
     def close(self) -> None:
         """Close the connection."""
@@ -118,6 +123,17 @@ def _count(channel: BlockingChannel, queue: str) -> int:
     finally:
         if asking.is_open:
             asking.close()
+
+
+def _try_out(channel: BlockingChannel) -> None:
+    name = queue_name(f"doctor.{uuid4()}")
+    channel.queue_declare(name, exclusive=True, auto_delete=True)
+    try:
+        channel.basic_publish("", name, b"tried out", BasicProperties(delivery_mode=TRANSIENT))
+        channel.basic_get(name, auto_ack=True)
+    finally:
+        if channel.is_open:
+            channel.queue_delete(name)
 
 
 def _put_aside(channel: BlockingChannel, name: str, raw: bytes) -> None:

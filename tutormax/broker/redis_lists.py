@@ -2,7 +2,7 @@
 
 import threading
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from typing import TYPE_CHECKING, Any
 from uuid import UUID
 
@@ -71,6 +71,20 @@ class RedisLists:
         """Ask whether it answers."""
         with _away():
             self.client.ping()
+
+    def try_out(self) -> None:
+        """Push to a list of no meaning, count it, shorten it and take from it."""
+        name = list_name("doctor")
+        with _away():
+            try:
+                self.client.rpush(name, b"tried")
+                self.client.lpush(name, b"out")
+                self.client.llen(name)
+                self.client.ltrim(name, 0, 0)
+                self.client.blpop([name], timeout=1)
+            finally:
+                with suppress(redis.RedisError):
+                    self.client.delete(name)
 
     def close(self) -> None:
         """Close the pool."""

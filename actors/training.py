@@ -10,7 +10,7 @@ from ml import registry, training_process
 from ml.gate import Decision
 from ml.registry import Registered
 from ml.serving import shelf
-from ml.training_run import Outcome, Request
+from ml.training_told import Outcome, Request
 from tutormax import servers, settings
 from tutormax.broker import Queue
 from tutormax.jobs import Job, actor, minutes

@@ -1,14 +1,20 @@
-"""A churn model in memory: one booster a horizon, each with its calibration."""
+"""A churn model in memory: one booster a horizon, each with its calibration.
+
+XGBoost is imported where it is first used, here and in packing: every process knows the actors, few ever predict.
+"""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import NDArray
-from xgboost import Booster, DMatrix
 
 from ml.calibration import Calibration, Margins
 from ml.projection import ANCHOR, HORIZONS, Probabilities, complete
+
+if TYPE_CHECKING:
+    from xgboost import Booster, DMatrix
 
 Matrix = NDArray[np.float32]
 
@@ -17,14 +23,14 @@ Matrix = NDArray[np.float32]
 class Predictor:
     """One horizon's booster and what makes its log-odds honest."""
 
-    booster: Booster
+    booster: "Booster"
     calibration: Calibration
 
-    def margins(self, data: DMatrix) -> Margins:
+    def margins(self, data: "DMatrix") -> Margins:
         """Return calibrated log-odds."""
         return self.calibration.margins(self.booster.predict(data, output_margin=True).astype(np.float64))
 
-    def probabilities(self, data: DMatrix) -> Probabilities:
+    def probabilities(self, data: "DMatrix") -> Probabilities:
         """Return calibrated probabilities."""
         raw = self.booster.predict(data, output_margin=True).astype(np.float64)
         return self.calibration.probabilities(raw)
@@ -37,8 +43,10 @@ class ChurnModel:
     names: Sequence[str]
     predictors: Mapping[int, Predictor]
 
-    def data(self, values: Matrix) -> DMatrix:
+    def data(self, values: Matrix) -> "DMatrix":
         """Return feature values as XGBoost takes them, names and all; infinity counts as unknown."""
+        from xgboost import DMatrix  # noqa: PLC0415 - costs seconds and 100 MB
+
         finite = np.where(np.isfinite(values), values, np.float32(np.nan))
         # One thread: to wake others takes longer than a tutor's score, and on a busy machine they wait for each other.
         return DMatrix(finite, feature_names=list(self.names), nthread=1)

@@ -2,12 +2,10 @@
 
 from collections.abc import Mapping
 from dataclasses import asdict
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import orjson
-from xgboost import Booster
-from xgboost.core import XGBoostError
 
 from ml.artefact import Artefact, ArtefactError
 from ml.calibration import Calibration
@@ -16,6 +14,9 @@ from ml.features.catalogue import FEATURES, NAMES
 from ml.model import ChurnModel, Matrix, Predictor
 from ml.projection import ANCHOR, HORIZONS
 from ml.validation import Values
+
+if TYPE_CHECKING:
+    from xgboost import Booster
 
 CALIBRATION = "calibration.json"
 SCHEMA = "feature_schema.json"
@@ -108,7 +109,11 @@ def _require_golden(artefact: Artefact, model: ChurnModel) -> None:
         raise ArtefactError(f"{artefact.version} misses its own golden probabilities by {error:g}")
 
 
-def _booster(artefact: Artefact, name: str) -> Booster:
+def _booster(artefact: Artefact, name: str) -> "Booster":
+    # As in model.
+    from xgboost import Booster  # noqa: PLC0415
+    from xgboost.core import XGBoostError  # noqa: PLC0415
+
     try:
         booster = Booster(model_file=bytearray(artefact.files[name]))
     except XGBoostError as error:

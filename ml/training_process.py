@@ -14,7 +14,7 @@ from pathlib import Path
 
 import msgspec
 
-from ml.training_run import Outcome, Request, Told
+from ml.training_told import Outcome, Request, Told
 from tutormax.errors import PermanentError, TransientError
 
 # How long an interruption waits for us to come round.

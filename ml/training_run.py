@@ -8,10 +8,9 @@ import os
 import signal
 import sys
 import threading
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass, replace
-from datetime import datetime
+from dataclasses import replace
 from pathlib import Path
 from typing import Any, BinaryIO
 
@@ -25,9 +24,9 @@ from ml.candidate import Candidate, Terms
 from ml.contests import Champion
 from ml.dataset import training_dataset
 from ml.features.build import microseconds
-from ml.gate import Decision
 from ml.registry import Registered
 from ml.training import Training
+from ml.training_told import Outcome, Request, Told
 from tutormax import db, log, settings
 from tutormax.errors import PermanentError
 from tutormax.populations import Population
@@ -43,47 +42,6 @@ HORIZONS_DONE = 95
 ALL_DONE = 100
 
 Progress = Callable[[int, str], None]
-
-
-@dataclass(frozen=True, slots=True)
-class Request:
-    """What one training is to do; `trained_at` names its version."""
-
-    population: Population
-    as_of: datetime
-    history_days: int
-    trained_at: datetime
-    root: str
-    seed: int
-    threads: int
-    least_rows: int
-    test_share: float
-
-
-@dataclass(frozen=True, slots=True)
-class Outcome:
-    """What came of a training: its status, and if something was published, what and how it was judged."""
-
-    status: str
-    reason: str
-    rows: int = 0
-    version: str | None = None
-    manifest_sha256: str | None = None
-    feature_version: str | None = None
-    decision: Decision | None = None
-    met: str | None = None
-    metrics: Mapping[str, Any] | None = None
-
-
-@dataclass(frozen=True, slots=True)
-class Told:
-    """One line on standard output: how far it is, or how it ended."""
-
-    done: int | None = None
-    note: str | None = None
-    outcome: Outcome | None = None
-    error: str | None = None
-    permanent: bool = False
 
 
 ALREADY_RUNNING = "already_running"

@@ -5,7 +5,6 @@ from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
-from sklearn.metrics import average_precision_score
 
 from ml.calibration import Labels, line, log_loss, log_odds
 
@@ -48,6 +47,9 @@ class Quality:
 
 def quality(labels: Labels, probabilities: Values, active: Mask) -> Quality:
     """Measure one predictor; `active` marks the tutors who taught within a week, of whom silence does not tell."""
+    # Here, since whoever scores needs this module's types and not its measures.
+    from sklearn.metrics import average_precision_score  # noqa: PLC0415
+
     base_rate = float(labels.mean())
     both = 0 < base_rate < 1
     loss = log_loss(labels, probabilities)

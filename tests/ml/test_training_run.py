@@ -23,7 +23,7 @@ from ml.features.build import microseconds
 from ml.gate import Decision, Verdict
 from ml.registry import ModelStatus, Registered
 from ml.training_process import TrainingFailedError, TrainingRefusedError
-from ml.training_run import Outcome, Request
+from ml.training_told import Outcome, Request
 from tutormax import db, schema, servers
 from tutormax.generation.history import make_history
 from tutormax.generation.process import Parameters
@@ -237,6 +237,8 @@ def test_a_champion_that_cannot_be_read_keeps_no_model_from_being_trained(
         champion = entered(connection, first.request, first.outcome)
 
     # Where this one looks, the champion's files are not.
+    (Path(request_.root) / SYNTHETIC).mkdir()
+
     second = training_run.run(own, replace(request_, trained_at=request_.trained_at + timedelta(days=1)), silent)
 
     assert (second.met, second.decision) == (champion.model_id, Decision.PROMOTE)

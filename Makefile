@@ -5,7 +5,7 @@ TUTORS ?= 500
 DAYS ?= 240
 
 .DEFAULT_GOAL := help
-.PHONY: help install demo up test check check-rules check-dashboards format bench evaluate-model lock clean
+.PHONY: help install demo up test verify-ops check check-rules check-dashboards format bench evaluate-model lock clean
 
 help: ## list the targets
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 20
@@ -50,6 +50,11 @@ format: install ## let the tools rewrite what they can
 	$(BIN)/ruff check --fix .
 	$(BIN)/ruff format .
 	$(BIN)/sqlfluff fix --processes 0 tutormax/sql ml/features/sql ml/sql
+
+OBSERVERS := prometheus prometheus-alertmanager prometheus-redis-exporter prometheus-postgres-exporter
+verify-ops: install ## the drill of operations: real faults under a real Prometheus and Alertmanager (7 minutes)
+	@for program in $(OBSERVERS); do command -v $$program >/dev/null || { echo "verify-ops needs $$program: apt-get install $(OBSERVERS)"; exit 1; }; done
+	@$(BIN)/python -m pytest tests/ops -m slow -s
 
 bench: install ## timed runs, fixed seed and size
 	@$(BIN)/python -m tests.benchmarks

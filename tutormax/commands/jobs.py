@@ -1,17 +1,21 @@
 """`python -m tutormax jobs`: look at jobs, cancel them, and decide on the dead."""
 
 from argparse import ArgumentParser, Namespace, _SubParsersAction
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
 from typing import Any
 from uuid import UUID
+
+import orjson
+from rich.markup import escape
+from rich.table import Table
 
 from tutormax import db
 from tutormax.commands.output import console, instant, plain, print_json, table, who
 from tutormax.commands.ready import ready
 from tutormax.jobs import operations
 from tutormax.jobs.lease import State
-from tutormax.jobs.operations import Selection
+from tutormax.jobs.operations import DeadGroup, Selection
 
 
 def add(commands: "_SubParsersAction[ArgumentParser]") -> None:
@@ -32,7 +36,9 @@ def add(commands: "_SubParsersAction[ArgumentParser]") -> None:
     cancelling.add_argument("job", type=UUID)
     cancelling.add_argument("--reason")
     cancelling.set_defaults(run=_cancel)
-    dead = verbs.add_parser("dead", help="the dead letters, grouped by error")
+    dead = verbs.add_parser("dead", help="the dead letters, grouped by error; of one group, what died and how")
+    dead.add_argument("group", nargs="?", help="the name that stands before a group")
+    dead.add_argument("--limit", type=int, default=20, help="how many of a group are shown (20)")
     dead.set_defaults(run=_dead)
     for name, act, what in (
         ("requeue", operations.requeue, "try dead jobs anew"),
@@ -40,6 +46,7 @@ def add(commands: "_SubParsersAction[ArgumentParser]") -> None:
     ):
         verb = verbs.add_parser(name, help=what)
         verb.add_argument("job", type=UUID, nargs="*")
+        verb.add_argument("--group", help="a group as `dead` names it")
         verb.add_argument("--actor")
         verb.add_argument("--queue")
         verb.add_argument("--error", help="part of the error's text or type")
@@ -116,39 +123,72 @@ def _cancel(options: Namespace) -> int:
 
 def _dead(options: Namespace) -> int:
     ready()
+    if options.group is not None:
+        return _dead_letters(options)
     with db.transaction() as connection:
         groups = operations.dead_groups(connection)
     if options.json:
         print_json(groups)
         return 0
-    made = table("Dead letters", "jobs", "actor", "error", "", "oldest", "newest", right=["jobs"])
+    console.print(_grouped("Dead letters", groups) if groups else "No dead letters.")
+    return 0
+
+
+def _grouped(title: str, groups: Sequence[DeadGroup]) -> Table:
+    made = table(title, "group", "jobs", "actor", "error", "", "oldest", "newest", right=["jobs"])
     for group in groups:
         made.add_row(
+            group.group_id,
             str(group.jobs),
             group.actor,
             group.error_type,
-            group.error[:80],
+            escape(group.error[:80]),
             instant(group.oldest),
             instant(group.newest),
         )
-    console.print(made if groups else "No dead letters.")
+    return made
+
+
+def _dead_letters(options: Namespace) -> int:
+    with db.transaction() as connection:
+        letters = operations.dead_letters(connection, options.group, most=options.limit)
+    if options.json:
+        print_json(letters)
+        return 0
+    if not letters:
+        console.print(f"No dead letter is in a group {options.group!r}; `jobs dead` names them.")
+        return 1
+    made = table(
+        f"Dead letters of {options.group}, newest first",
+        *("job", "arguments", "tries", "recoveries", "asked by", "died"),
+        right=["tries", "recoveries"],
+    )
+    for row in letters:
+        counts = (str(row["attempts"]), str(row["recoveries"]))
+        arguments = escape(orjson.dumps(row["args"]).decode())
+        made.add_row(str(row["job_id"]), arguments, *counts, escape(row["requested_by"]), instant(row["finished_at"]))
+    console.print(made)
+    console.print(escape(letters[0]["traceback"] or letters[0]["error"] or ""), soft_wrap=True)
     return 0
 
 
 def _settle(options: Namespace) -> int:
-    selection = Selection(options.job, options.actor, options.queue, options.error)
+    selection = Selection(options.job, options.actor, options.queue, options.error, options.group)
     if selection == Selection(options.job) and not (options.job or options.all):
-        console.print("Which? Name jobs, or --actor, --queue, --error, or --all.")
+        console.print("Which? Name jobs, or --group, --actor, --queue, --error, or --all.")
         return 2
     ready()
     with db.transaction() as connection:
-        meant = operations.count_dead(connection, selection)
+        groups = operations.dead_groups(connection, selection)
+        meant = sum(group.jobs for group in groups)
         done = options.act(connection, selection, who=who(), reason=options.reason) if options.yes else 0
     sentence = (
         f"{done} of {meant} dead jobs: {options.verb}."
         if options.yes
         else f"{meant} dead jobs; say --yes to {options.verb} them."
     )
+    if not (options.json or options.yes) and groups:
+        console.print(_grouped("What is meant", groups))
     _say(options, {"meant": meant, "done": done}, sentence)
     return 0
 

@@ -154,8 +154,8 @@ def make_sure_of_room(connection: Connection, requests: Sequence[Request]) -> No
             waiting = cap - look()
             raise QueueFullError(
                 f"queue {queue} is full: {waiting} jobs wait and {wanted} more would pass its cap of {cap}, so nothing "
-                f"was sent. Send again when workers have caught up (python -m tutormax jobs list --queue {queue} --state "
-                "pending shows what waits), start more of them, or raise TUTORMAX_QUEUE_CAP"
+                f"was sent. Send again when workers have caught up (python -m tutormax jobs list --queue {queue} "
+                "--state pending shows what waits), start more of them, or raise TUTORMAX_QUEUE_CAP"
             )
 
 

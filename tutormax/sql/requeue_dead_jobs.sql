@@ -16,6 +16,7 @@ with chosen as (
         and (cast(:actor as text) is null or actor = :actor)
         and (cast(:queue as text) is null or queue = :queue)
         and (cast(:error as text) is null or position(lower(:error) in lower(error_type || ' ' || error)) > 0)
+        and (cast(:group_id as text) is null or dead_group(actor, queue, error_type, error) = :group_id)
 )
 
 update jobs set
@@ -32,6 +33,8 @@ from chosen
 where
     jobs.job_id = chosen.job_id
     and chosen.newest_first = 1
+    -- Of two operators who requeue the same at once, the second finds it alive.
+    and jobs.state = 'dead'
     and not exists (
         select true
         from jobs as alive

@@ -111,3 +111,22 @@ def test_what_is_no_secret_is_not_read_out_of_files(monkeypatch: pytest.MonkeyPa
     monkeypatch.setenv("TUTORMAX_LOG_LEVEL_FILE", str(tmp_path / "none"))
 
     assert settings.load().log_level == "INFO"
+
+
+@pytest.mark.parametrize("wrong", ["nonsense", "mysql://a@b/c", "postgresql://a@b:port/c", "postgresql://a@b:99999/c"])
+def test_a_url_that_names_no_postgresql_is_refused_without_its_password(
+    wrong: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("DATABASE_URL", wrong)
+
+    with pytest.raises(InvalidSettingsError, match=r"DATABASE_URL=\(hidden\): is no PostgreSQL"):
+        settings.load()
+
+
+@pytest.mark.parametrize(
+    "right", ["postgres://a@b/c", "postgresql://a:p@b:5432/c", "postgresql+psycopg://a@/c?host=/tmp/sockets"]
+)
+def test_a_url_that_names_a_postgresql_is_taken(right: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("DATABASE_URL", right)
+
+    assert str(settings.load().external_database_url).startswith("postgresql+psycopg://")

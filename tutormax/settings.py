@@ -3,7 +3,7 @@
 from functools import lru_cache
 from pathlib import Path
 from typing import Literal, Self
-from urllib.parse import quote
+from urllib.parse import quote, urlsplit
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from pydantic import Field, SecretStr, ValidationError, ValidationInfo, field_validator, model_validator
@@ -15,6 +15,7 @@ from tutormax.secret_files import SecretFiles
 LAST_PORT = 65535
 REDIS_SCHEMES = ("redis://", "rediss://", "unix://")
 RABBITMQ_SCHEMES = ("amqp://", "amqps://")
+POSTGRESQL_SCHEMES = ("postgresql://", "postgres://", "postgresql+psycopg://")
 
 
 class InvalidSettingsError(PermanentError):
@@ -224,6 +225,13 @@ class Settings(BaseSettings):
             raise ValueError(f"is none of {', '.join(schemes)}")
         return value
 
+    @field_validator("database_url")
+    @classmethod
+    def _a_postgresql(cls, value: SecretStr | None) -> SecretStr | None:
+        if value is not None and not _names_a_server(value.get_secret_value(), POSTGRESQL_SCHEMES):
+            raise ValueError("is no PostgreSQL; write it like postgresql://user:password@host:5432/database")
+        return value
+
     @field_validator("schedule_timezone")
     @classmethod
     def _a_known_zone(cls, value: str) -> str:
@@ -289,6 +297,14 @@ class Settings(BaseSettings):
     def zone(self) -> ZoneInfo:
         """The zone in which daily schedules are read."""
         return ZoneInfo(self.schedule_timezone)
+
+
+def _names_a_server(url: str, schemes: tuple[str, ...]) -> bool:
+    try:
+        # The port is looked at only when it is asked for.
+        return url.startswith(schemes) and urlsplit(url).port != 0
+    except ValueError:
+        return False
 
 
 def variable_of(field: str) -> str:

@@ -139,6 +139,21 @@ def needed(connection: Connection, population: Population) -> set[str]:
     return {serving.version} | ({before.version} if before else set())
 
 
+def champions_before(connection: Connection, serving: Registered, *, most: int) -> list[Registered]:
+    """Return models that served before this one was trained, newest first."""
+    statement = (
+        select(models)
+        .where(
+            models.c.population == serving.population,
+            models.c.status == ModelStatus.RETIRED,
+            models.c.trained_at < serving.trained_at,
+        )
+        .order_by(models.c.trained_at.desc(), models.c.model_id.desc())
+        .limit(most)
+    )
+    return [_registered(row) for row in connection.execute(statement)]
+
+
 def align_links(connection: Connection, serving: Registered, directory: Path) -> bool:
     """Make the links name what serves and what served before it; return whether they were behind."""
     before = _newest(connection, serving.population, ModelStatus.RETIRED, trained_before=serving.trained_at)

@@ -130,6 +130,8 @@ def _reasons(explanation: Explanation) -> str:
 
 def _count(scorer: Scorer, population: Population, levels: Sequence[RiskLevel]) -> None:
     # A label has few values: the population, not the model's name.
-    model = RULE.model_id if scorer is RULE else population
+    model = RULE.model_id if scorer.model_id == RULE.model_id else population
     for level, number in Counter(levels).items():
         metrics.PREDICTIONS.labels(model, level).inc(number)
+    if scorer.instead_of is not None:
+        metrics.PREDICTIONS_SUBSTITUTED.labels(population).inc(len(levels))

@@ -1,10 +1,13 @@
 """The model that scores: loaded once, checked against the champion's row each time, replaced when that changes.
 
+A champion whose files are not what was published is never parsed. In its place serves what served before it: the model
+in memory, or else the newest earlier champion that can be loaded, or else the rule. Each scoring tries it again.
+
 The models' directory may lie on another machine. It is read through a breaker, in a thread that may hang.
 """
 
 import threading
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import lru_cache, partial
 from pathlib import Path
 
@@ -34,9 +37,14 @@ class Scorer:
 
     model_id: str
     model: ChurnModel | Rule
+    instead_of: str | None = None
+    """The champion in whose place it serves, because that cannot be loaded."""
 
 
 RULE = Scorer(rule.NAME, Rule())
+
+# Of what served before a champion that cannot be loaded: in the end every model costs time, and the rule serves.
+MOST_TRIED = 3
 
 
 class Shelf:
@@ -57,38 +65,48 @@ class Shelf:
     def scorer(self, connection: Connection, population: Population) -> Scorer:
         """Return what scores a population now: its champion, or the rule where there is none.
 
-        A champion that cannot be loaded is told once, and the one before it serves on; raises ArtefactError,
-        StoreUnavailableError or BreakerOpenError when this process has none to serve on with.
+        A champion that cannot be loaded is told once, and what served before it serves on. Raises
+        StoreUnavailableError or BreakerOpenError where no model can be read at all and none is in memory.
         """
         wanted = registry.champion(connection, population)
         if wanted is None:
             return RULE
         with self._lock:
             held = self._loaded.get(population)
-            if held is None or held[0] != wanted:
-                held = self._replaced(connection, wanted, held)
-            return held[1]
+            return held[1] if held is not None and held[0] == wanted else self._replaced(connection, wanted, held)
 
     def check(self, model: Registered) -> None:
         """Raise unless this code could serve a model, as `scorer` does."""
         self._load(model)
 
-    def _replaced(
-        self, connection: Connection, wanted: Registered, held: tuple[Registered, Scorer] | None
-    ) -> tuple[Registered, Scorer]:
+    def _replaced(self, connection: Connection, wanted: Registered, held: tuple[Registered, Scorer] | None) -> Scorer:
         try:
             loaded = self._load(wanted)
         except (ArtefactError, StoreUnavailableError, BreakerOpenError) as error:
-            if held is None:
+            if held is None and not isinstance(error, ArtefactError):
                 raise
+            substitute = self._before(connection, wanted) if held is None else held[1]
             if wanted.model_id not in self._refused:
                 self._refused.add(wanted.model_id)
-                _log.error("champion refused, the one before serves on", model_id=wanted.model_id, error=str(error))
-            return held
+                _log.error("champion refused", model_id=wanted.model_id, serving=substitute.model_id, error=str(error))
+            return replace(substitute, instead_of=wanted.model_id)
         self._loaded[wanted.population] = loaded
+        self._refused.discard(wanted.model_id)
         _log.info("model loaded", model_id=wanted.model_id)
         self._align_links(connection, wanted)
-        return loaded
+        return loaded[1]
+
+    def _before(self, connection: Connection, wanted: Registered) -> Scorer:
+        """Return the newest earlier champion that can be loaded, and keep it; the rule if none can."""
+        for earlier in registry.champions_before(connection, wanted, most=MOST_TRIED):
+            try:
+                loaded = self._load(earlier)
+            except ArtefactError as error:
+                _log.warning("earlier champion refused", model_id=earlier.model_id, error=str(error))
+                continue
+            self._loaded[wanted.population] = loaded
+            return loaded[1]
+        return RULE
 
     def _align_links(self, connection: Connection, wanted: Registered) -> None:
         try:

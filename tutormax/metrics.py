@@ -214,6 +214,12 @@ SESSIONS_REJECTED = counter(
     by=WORKER,
 )
 PREDICTIONS = counter("tutormax_predictions_total", "Predictions written.", ("model", "risk_level"), by=WORKER)
+PREDICTIONS_SUBSTITUTED = counter(
+    "tutormax_predictions_substituted_total",
+    "Predictions written by an earlier model or the rule, because the champion could not be loaded.",
+    ("model",),
+    by=WORKER,
+)
 TUTORS = exported(
     "tutormax_tutors",
     "Active tutors by 30-day tier and churn risk; none: not judged or not scored yet.",

@@ -56,6 +56,8 @@ def _begin_evaluation() -> None:
 def _begin_prediction() -> None:
     for scorer, level in product(SCORERS, LEVELS):
         metrics.PREDICTIONS.labels(scorer, level)
+    for population in Population:
+        metrics.PREDICTIONS_SUBSTITUTED.labels(population)
     for outside, answer in product(breaker.Outside, breaker.Outcome):
         metrics.BREAKER_CALLS.labels(outside, answer)
 

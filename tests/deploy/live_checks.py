@@ -30,6 +30,7 @@ DATA_TEAM = {
     "TutorMaxFeatureDrift",
     "TutorMaxModelQualityLow",
     "TutorMaxModelStale",
+    "TutorMaxModelUnusable",
     "TutorMaxRiskShareJump",
     "TutorMaxScoreDrift",
 }

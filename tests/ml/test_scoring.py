@@ -12,6 +12,7 @@ from ml.serving import Shelf
 from tests.conftest import NOW
 from tests.factories import add_organization, add_session, add_tutor
 from tests.ml.registered import add_model
+from tutormax import db, metrics
 from tutormax.tables import churn_predictions, feature_snapshots
 
 DAY = timedelta(days=1)
@@ -47,6 +48,24 @@ def test_a_tutor_is_scored_by_the_model_of_the_population(connection: Connection
     assert row.p1 <= row.p7 <= row.p30 <= row.p90
     assert summary.models == {champion.model_id: 1}
     assert summary.levels == {row.risk_level: 1}
+
+
+def substituted() -> float:
+    """Return how many scores of invented tutors this process has counted as a substitute's."""
+    return float(metrics.PREDICTIONS_SUBSTITUTED.labels("synthetic")._value.get())  # noqa: SLF001 - its only reader
+
+
+def test_scores_of_a_substitute_name_it_and_are_counted(connection: Connection, shelf: Shelf) -> None:
+    broken = add_model(connection, shelf.root)
+    (shelf.root / broken.model_id / "churn_30d.ubj").write_bytes(b"")
+    before = substituted()
+
+    summary = scored(connection, shelf, add_synthetic_tutor(connection), add_synthetic_tutor(connection))
+
+    db.committed(connection)
+    assert {row.model_id for row in predictions(connection)} == {"rule"}
+    assert summary.models == {"rule": 2}
+    assert substituted() == before + 2
 
 
 def test_real_tutors_are_never_scored_by_a_model_of_invented_ones(connection: Connection, shelf: Shelf) -> None:

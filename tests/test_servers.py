@@ -392,7 +392,10 @@ def test_a_server_that_cannot_start_names_its_log_and_what_that_says(home: Path)
 
 def test_named_servers_are_taken_as_they_are_and_none_is_started(home: Path) -> None:
     given = embedded_settings(
-        home / "unused", DATABASE_URL="postgres://someone@there/db", REDIS_URL="redis://there:6379"
+        home / "unused",
+        DATABASE_URL="postgres://someone@there/db",
+        REDIS_URL="redis://there:6379",
+        plaintext_hosts="there",
     )
 
     endpoints = servers.endpoints_for(given)

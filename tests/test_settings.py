@@ -67,6 +67,8 @@ def test_a_password_with_special_signs_survives_the_url(monkeypatch: pytest.Monk
     monkeypatch.setenv("POSTGRES_HOST", "db.example")
     monkeypatch.setenv("POSTGRES_PASSWORD", "a/b@c:d")
 
+    monkeypatch.setenv("TUTORMAX_PLAINTEXT_HOSTS", "db.example")
+
     assert (
         settings.load().external_database_url == "postgresql+psycopg://tutormax:a%2Fb%40c%3Ad@db.example:5432/tutormax"
     )
@@ -128,5 +130,6 @@ def test_a_url_that_names_no_postgresql_is_refused_without_its_password(
 )
 def test_a_url_that_names_a_postgresql_is_taken(right: str, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("DATABASE_URL", right)
+    monkeypatch.setenv("TUTORMAX_PLAINTEXT_HOSTS", "b")
 
     assert str(settings.load().external_database_url).startswith("postgresql+psycopg://")

@@ -9,6 +9,7 @@ from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 from pydantic import Field, SecretStr, ValidationError, ValidationInfo, field_validator, model_validator
 from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict
 
+from tutormax import transport
 from tutormax.errors import PermanentError
 from tutormax.secret_files import SecretFiles
 
@@ -59,6 +60,15 @@ class Settings(BaseSettings):
         None, validation_alias="POSTGRES_PASSWORD", description="PostgreSQL password."
     )
     postgres_db: str = Field("tutormax", validation_alias="POSTGRES_DB", description="PostgreSQL database.")
+    postgres_ca: Path | None = Field(
+        None,
+        validation_alias="POSTGRES_CA",
+        description="Certificate of the authority that signed that of POSTGRES_HOST; empty: libpq's own place for it.",
+    )
+    plaintext_hosts: str = Field(
+        "",
+        description="Servers beyond this machine that may be spoken to without TLS: names, with * for any part of one.",
+    )
     data_dir: Path = Field(Path(".tutormax"), description="Where embedded servers keep their data, locks and logs.")
 
     # Work, under the names the product's brief gives.
@@ -250,6 +260,20 @@ class Settings(BaseSettings):
         return value
 
     @model_validator(mode="after")
+    def _encrypted_beyond_this_machine(self) -> Self:
+        for name, url in (("DATABASE_URL", self.external_database_url), ("REDIS_URL", self.external_broker_url)):
+            wrong = url and transport.fault(url, self._plaintext_hosts)
+            if wrong:
+                variable = "DRAMATIQ_BROKER_URL" if name == "REDIS_URL" and self.broker_url else name
+                allowed = "name the host in TUTORMAX_PLAINTEXT_HOSTS if the network between them is yours alone"
+                raise ValueError(f"{variable} {wrong}, or {allowed}")
+        return self
+
+    @property
+    def _plaintext_hosts(self) -> list[str]:
+        return [pattern.strip().lower() for pattern in self.plaintext_hosts.split(",") if pattern.strip()]
+
+    @model_validator(mode="after")
     def _safe_together(self) -> Self:
         if self.ring_again_seconds >= self.job_lease_seconds * 4:
             raise ValueError(
@@ -285,7 +309,11 @@ class Settings(BaseSettings):
             return None
         password = f":{quote(self.postgres_password.get_secret_value(), safe='')}" if self.postgres_password else ""
         host = f"{self.postgres_host}:{self.postgres_port}"
-        return f"postgresql+psycopg://{quote(self.postgres_user, safe='')}{password}@{host}/{self.postgres_db}"
+        url = f"postgresql+psycopg://{quote(self.postgres_user, safe='')}{password}@{host}/{self.postgres_db}"
+        # Where it would otherwise be refused, it is what was meant.
+        if transport.fault(url, self._plaintext_hosts):
+            url += "?sslmode=verify-full" + (f"&sslrootcert={quote(str(self.postgres_ca))}" if self.postgres_ca else "")
+        return url
 
     @property
     def external_broker_url(self) -> str | None:

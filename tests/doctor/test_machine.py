@@ -43,7 +43,9 @@ def test_a_misspelt_setting_is_a_warning_that_says_what_may_be_meant() -> None:
 
 
 def test_what_goes_unencrypted_to_another_machine_is_a_warning() -> None:
-    plain = settings.load(DATABASE_URL="postgresql://a@db.example/b", DRAMATIQ_BROKER_URL="amqp://mq.example/")
+    plain = settings.load(
+        DATABASE_URL="postgresql://a@db.example/b", DRAMATIQ_BROKER_URL="amqp://mq.example/", plaintext_hosts="*.example"
+    )
     safe = settings.load(
         DATABASE_URL="postgresql://a@db.example/b?sslmode=verify-full", DRAMATIQ_BROKER_URL="rediss://mq.example/"
     )

@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass
-from importlib.metadata import version
+from importlib.metadata import PackageNotFoundError, version
 
 import numpy as np
 import orjson
@@ -179,10 +179,18 @@ def _facts(
         "rows": len(dataset),
         "seed": terms.seed,
         "parameters": {**PARAMETERS, "most_trees": MOST_TREES, "patience": PATIENCE, "folds": FOLDS},
-        "versions": {library: version(library) for library in LIBRARIES},
+        "versions": {library: _version(library) for library in LIBRARIES},
         "champion": None if champion is None else champion.model_id,
         # Tomorrow's challenger meets this model on rows from here on.
         "unseen_from": {
             str(h): str(taught[h].as_of[taught[h].validation].min()) for h in training.validated(NAMES).predictors
         },
     }
+
+
+def _version(library: str) -> str:
+    """Return the version of a library; that of XGBoost without CUDA, as containers have it, goes by another name."""
+    try:
+        return version(library)
+    except PackageNotFoundError:
+        return version(f"{library}-cpu")

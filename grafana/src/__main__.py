@@ -1,4 +1,4 @@
-"""`python -m grafana.src`: writes the dashboards and the rules of the objectives where they are loaded from."""
+"""`python -m grafana.src`: writes dashboards and generated rules where they are loaded from."""
 
 import sys
 from argparse import ArgumentParser
@@ -7,18 +7,20 @@ from pathlib import Path
 
 import orjson
 
-from grafana.src import slo_rules
+from grafana.src import kubernetes_rules, slo_rules
 from grafana.src.dashboards import ALL
 from grafana.src.render import dashboard
 
 ROOT = Path(__file__).parents[2]
 DASHBOARDS = ROOT / "grafana" / "dashboards"
+RULES = ROOT / "deploy" / "prometheus" / "rules"
+PROMETHEUS_RULE = ROOT / "deploy" / "kubernetes" / "monitoring" / "prometheusrule.yml"
 
 
 def files() -> Mapping[Path, str]:
     """Return every file that is made, with its text."""
     made = {DASHBOARDS / f"{each.uid}.json": _text(dashboard(each)) for each in ALL}
-    return made | {ROOT / "deploy" / "prometheus" / "rules" / "slo.yml": slo_rules.text()}
+    return made | {RULES / "slo.yml": slo_rules.text(), PROMETHEUS_RULE: kubernetes_rules.text(RULES)}
 
 
 def _text(value: object) -> str:

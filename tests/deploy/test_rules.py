@@ -16,6 +16,7 @@ from tutormax.broker import Queue
 
 ROOT = Path(__file__).parents[2]
 PROMETHEUS = ROOT / "deploy" / "prometheus"
+SCALERS = ROOT / "deploy" / "kubernetes" / "autoscaling" / "scaledobjects.yml"
 DASHBOARDS = {dashboard.uid: dashboard for dashboard in ALL}
 ALERTS = known.alerts()
 
@@ -83,7 +84,7 @@ def test_every_recorded_series_is_used_by_an_alert_a_panel_or_the_autoscaler() -
     asked = [rule["expr"] for rule in known.rules()]
     asked += [query.expression for dashboard in ALL for panel in dashboard.panels for query in panel.queries]
     used = set[str]().union(*(promql.metrics(expression) for expression in asked))
-    scaler = (ROOT / "deploy" / "kubernetes" / "scaledobjects.yml").read_text()
+    scaler = SCALERS.read_text()
 
     assert {rule["record"] for rule in known.recorded()} - used - set(re.findall(r"[\w:]+", scaler)) == set()
 
@@ -108,7 +109,7 @@ def test_what_explains_and_what_is_explained_are_alerts_that_exist() -> None:
 
 
 def test_every_queue_scales_by_what_its_own_query_wants() -> None:
-    documents = list(yaml.safe_load_all((ROOT / "deploy" / "kubernetes" / "scaledobjects.yml").read_text()))
+    documents = list(yaml.safe_load_all(SCALERS.read_text()))
     triggers = {document["metadata"]["name"]: document["spec"]["triggers"][0] for document in documents}
 
     assert set(triggers) == {f"tutormax-worker-{queue.replace('_', '-')}" for queue in Queue}

@@ -40,7 +40,8 @@ def harmless(method: Callable[Concatenate[S, P], None]) -> Callable[Concatenate[
         except Exception as error:  # noqa: BLE001  # whatever it is, the work goes on
             metrics.METRICS_FAULTS.inc()
             if not told:
-                _log.warning("instrumentation fails, the work goes on", error=str(error), where=method.__name__)
+                where = method.__name__
+                _log.warning("instrumentation fails, the work goes on", error=str(error), where=where, exc_info=True)
             told = True
 
     return guarded

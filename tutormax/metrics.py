@@ -252,7 +252,9 @@ LABEL_OVERFLOW = counter(
     "tutormax_metrics_label_overflow_total", "Label values folded into other.", ("metric",), by=ALL
 )
 METRICS_FAULTS = counter(
-    "tutormax_metrics_faults_total", "Errors inside the instrumentation; the work itself went on.", by=ALL
+    "tutormax_metrics_faults_total",
+    "Errors inside the instrumentation, and readers that were hung up on; the work itself went on.",
+    by=ALL,
 )
 
 # Named in the dashboards' plan, and without a source in the product today.

@@ -8,6 +8,7 @@ import pytest
 from tests.faults.harness import eventually
 from tests.ops.desk import Desk, desk
 from tests.ops.observatory import Observatory, observatory
+from tutormax import log
 from tutormax.broker import Queue
 
 # Imports of all processes at once, on a machine that may be busy.
@@ -18,6 +19,7 @@ WANTED = {"tutormax-worker": 2, "tutormax-scheduler": 1, "tutormax-exporter": 2}
 @pytest.fixture(scope="session")
 def running() -> Iterator[Desk]:
     """Everything but Prometheus, under way."""
+    log.configure(json=False, level="WARNING")
     with desk() as made:
         yield made
 

@@ -8,6 +8,7 @@ import actors
 from tutormax.broker import Queue
 from tutormax.errors import PermanentError
 from tutormax.jobs import Job, actor
+from tutormax.jobs.limits import Limit
 
 __all__ = ["actors"]
 
@@ -61,6 +62,12 @@ def drill_slow(job: Job, number: int) -> None:
     """Take so long that its worker can be killed meanwhile, but only at first."""
     if job.lease.recoveries == 0:
         time.sleep(20)
+
+
+@actor(queue=Queue.DEFAULT, time_limit=30, limit=lambda: Limit(most_running=1))
+def drill_limited(job: Job, number: int) -> None:
+    """Run for so long that another one has to wait."""
+    time.sleep(2)
 
 
 @actor(queue=Queue.EVALUATION, time_limit=2, max_retries=0)

@@ -56,13 +56,14 @@ def _take_in_and_judge(desk: Desk, directory: Path) -> None:
 
 
 def _work_badly(desk: Desk) -> None:
-    """Start late, try again, die, be requeued, and find something in Redis that nobody of ours put there."""
+    """Start late, try again, be put off, die, be requeued, and find in Redis what nobody of ours put there."""
     late = drill.drill_good.send(0, run_at=datetime.now(UTC) - timedelta(hours=1))
     repeated = [drill.drill_failing.send(number) for number in range(3)]
+    put_off = [drill.drill_limited.send(number) for number in range(2)]
     dead = drill.drill_dying.send(0)
     desk.redis.client().rpush("tutormax:doorbells:default", b"rubbish")
     ended = "select bool_and(state in ('done', 'dead')) from jobs where job_id = any(:jobs)"
-    eventually(lambda: desk.ask(ended, jobs=[late, *repeated, dead]), seconds=60)
+    eventually(lambda: desk.ask(ended, jobs=[late, *repeated, *put_off, dead]), seconds=60)
     with db.transaction() as connection:
         operations.requeue(connection, Selection(ids=[dead]), who="the drill")
 

@@ -20,6 +20,7 @@ from tutormax.catalogue import Process, registry
 from tutormax.instrumentation import Instrumentation, harmless
 from tutormax.jobs import JobActor, ring
 from tutormax.jobs.execution import Outcome
+from tutormax.jobs.limits import REASONS
 
 
 @pytest.fixture
@@ -188,6 +189,9 @@ def test_every_series_of_a_consumed_actor_begins_at_zero() -> None:
             )
             == 0
         )
+    for limit in REASONS:
+        labels = {"queue_name": probes.QUEUE, "actor_name": "hang", "limit": limit}
+        assert exported().get_sample_value("tutormax_jobs_held_back_total", labels) is not None
     assert value("dramatiq_worker_threads") == 3
     assert value("dramatiq_worker_queue_info", queue_name=probes.QUEUE) == 1
 

@@ -16,6 +16,7 @@ from prometheus_client import Counter, Gauge, Histogram
 from tutormax import log, metrics, stages
 from tutormax.catalogue import OTHER
 from tutormax.jobs.execution import Answer, Outcome, given_answer
+from tutormax.jobs.limits import REASONS
 from tutormax.jobs.ring import Reason
 from tutormax.targets import target_of
 
@@ -99,6 +100,8 @@ class Instrumentation(Middleware):
             if actor.queue_name in consumed:
                 self._series(actor.queue_name, actor.actor_name)
                 metrics.MESSAGE_EXCEPTIONS.labels(actor.actor_name, OTHER)
+                for limit in REASONS:
+                    metrics.JOBS_HELD_BACK.labels(actor.queue_name, actor.actor_name, limit)
         stages.begin(consumed)
 
     def _series(self, queue: str, actor: str) -> _Actor:

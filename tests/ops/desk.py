@@ -134,7 +134,8 @@ def desk() -> Iterator[Desk]:
                 REDIS_URL=redis.url,
                 TUTORMAX_METRICS_PORTS=f"{first_port}-{first_port + METRICS_PORTS}",
                 TUTORMAX_EXPORTER_PORT=str(free_port()),
-                TUTORMAX_JOB_LEASE_SECONDS="3",
+                # Short, so that a killed worker's job is soon another's; and no busy machine makes a worker lose it.
+                TUTORMAX_JOB_LEASE_SECONDS="10",
                 TUTORMAX_RING_AGAIN_SECONDS="2",
                 WORKER_RETRY_BACKOFF="1",
                 TUTORMAX_LOG_LEVEL="WARNING",

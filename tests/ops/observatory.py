@@ -102,13 +102,15 @@ class Observatory:
         """Wait until an expression answers this number; fail with what it answers instead."""
         with suppress(AssertionError):
             eventually(lambda: self.value(expression) == expected)
-        assert self.value(expression) == expected, expression
+        told = self.value(expression)
+        assert told == expected, f"{told}, not {expected}: {expression}"
 
     def await_numbers(self, label: str, expression: str, expected: Mapping[str, float]) -> None:
         """Wait until an expression answers these numbers; fail with those that it answers instead."""
         with suppress(AssertionError):
             eventually(lambda: self.by(label, expression) == expected)
-        assert self.by(label, expression) == expected
+        told = self.by(label, expression)
+        assert told == expected, f"{told}, not {expected}: {expression}"
 
     def exemplars(self, expression: str) -> list[dict[str, str]]:
         """Return the labels of the exemplars of the last minutes."""

@@ -25,6 +25,9 @@ from tutormax.room import Room
 # As long as the relay waits between two rings of one job: what became free meanwhile is used at once.
 BURST_SECONDS = 6.0
 
+# What may put a start off, as sql/limits/reached_limit.sql names it.
+REASONS = ("actor_running", "actor_pace", "organization_running", "organization_pace")
+
 
 class QueueFullError(TransientError):
     """More jobs wait than a queue may hold; nothing was sent."""

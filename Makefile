@@ -5,7 +5,7 @@ TUTORS ?= 500
 DAYS ?= 240
 
 .DEFAULT_GOAL := help
-.PHONY: help install demo up test verify-ops check check-rules check-dashboards format bench evaluate-model lock clean
+.PHONY: help install demo up test verify-ops verify-rabbitmq verify-upgrade check check-rules check-dashboards format bench evaluate-model lock clean
 
 help: ## list the targets
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 20
@@ -56,11 +56,21 @@ verify-ops: install ## the drill of operations: real faults under a real Prometh
 	@for program in $(OBSERVERS); do command -v $$program >/dev/null || { echo "verify-ops needs $$program: apt-get install $(OBSERVERS)"; exit 1; }; done
 	@$(BIN)/python -m pytest tests/ops -m slow -s
 
+verify-rabbitmq: install ## the same jobs and faults with RabbitMQ as broker (needs rabbitmq-server)
+	@ls /usr/lib/rabbitmq/lib/rabbitmq_server-*/sbin/rabbitmq-server >/dev/null 2>&1 || { echo "verify-rabbitmq needs a RabbitMQ: apt-get install rabbitmq-server"; exit 1; }
+	@$(BIN)/python -m pytest -q --broker rabbitmq --timeout 300 tests/broker/live_rabbitmq.py tests/faults/test_nothing_lost.py tests/acceptance
+
+verify-upgrade: install ## the tests of actors, ledger, timetable, ingest and exporter on a schema one release ahead
+	@$(BIN)/python -m pytest -q --schema ahead --timeout 300 -n 3 --dist loadfile $(UPGRADED)
+
 bench: install ## timed runs, fixed seed and size
 	@$(BIN)/python -m tests.benchmarks
 
 evaluate-model: install ## a model of the reference marketplace, held to what could be known of it (ARGS="--tutors 500")
 	@$(BIN)/python -m tests.model $(ARGS)
+
+UPGRADED := tests/actors tests/jobs tests/schedules tests/ingest tests/exporter tests/commands/test_commands.py \
+	tests/test_evaluation.py tests/test_retention.py tests/test_personal_data.py tests/ml/test_features_store.py
 
 # The NCCL wheel serves several GPUs only and weighs hundreds of MB: it stays out of both locks.
 LOCK := build/locker/bin/pip-compile --quiet --generate-hashes --strip-extras --no-header --no-emit-options \

@@ -40,6 +40,20 @@ def broker_kind(pytestconfig: pytest.Config) -> str:
     return str(pytestconfig.getoption("broker"))
 
 
+@pytest.fixture
+def broker_settings(broker_kind: str) -> Iterator[dict[str, str]]:
+    """What lets processes with embedded servers use the broker that is tested; with RabbitMQ there is no Redis."""
+    if broker_kind == "redis":
+        yield {}
+        return
+    # Here, because it declares actors that other tests would take for ours.
+    from tests.faults.brokers import started_broker  # noqa: PLC0415
+
+    started = started_broker(broker_kind)
+    yield {"DRAMATIQ_BROKER_URL": started.url, "REDIS_URL": "redis://127.0.0.1:1/0"}
+    started.close()
+
+
 @pytest.fixture(scope="session")
 def endpoints() -> Iterator[servers.Endpoints]:
     """The embedded PostgreSQL and Valkey of this run; everything else reaches them through the settings."""

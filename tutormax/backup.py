@@ -12,9 +12,9 @@ import re
 import shutil
 import subprocess
 from collections.abc import Iterator, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
-from itertools import chain
 from pathlib import Path
 
 import orjson
@@ -22,6 +22,7 @@ from sqlalchemy import URL, Connection, make_url, text
 
 from tutormax import __version__, db, schema, servers
 from tutormax.errors import PermanentError, TransientError
+from tutormax.servers import ServerStartError
 
 DUMP, MODELS, RECORD = "database.dump", "models", "backup.json"
 UNFINISHED = ".unfinished-"
@@ -135,8 +136,12 @@ def _program(name: str, oldest: int) -> Path:
 
 def _candidates(name: str) -> Iterator[Path]:
     on_path = shutil.which(name)
-    newest_first = sorted(DEBIANS.glob(f"*/bin/{name}"), reverse=True)
-    return chain([Path(on_path)] if on_path else [], newest_first, [servers.program(name)])
+    if on_path:
+        yield Path(on_path)
+    yield from sorted(DEBIANS.glob(f"*/bin/{name}"), reverse=True)
+    # The container's image has no embedded servers.
+    with suppress(ServerStartError):
+        yield servers.program(name)
 
 
 def _run(program: Path, *arguments: str | Path, **environment: str) -> None:

@@ -9,8 +9,10 @@ from tests.acceptance.operator import Operator, kill
 WORKER = ("dramatiq", "actors", "-p", "1", "-t", "2")
 
 
-def test_an_export_is_taken_in_judged_and_scored_though_workers_are_killed(tmp_path: Path) -> None:
-    operator = Operator(tmp_path / "data")
+def test_an_export_is_taken_in_judged_and_scored_though_workers_are_killed(
+    tmp_path: Path, broker_settings: dict[str, str]
+) -> None:
+    operator = Operator(tmp_path / "data", **broker_settings)
     files = write_export(tmp_path, datetime.now(UTC).replace(tzinfo=None))
     with operator.running("schedules"):
         taken = operator.run(

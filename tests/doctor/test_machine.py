@@ -1,4 +1,4 @@
-"""The doctor looks at this machine: versions, settings, encryption, disk."""
+"""The doctor looks at this machine: versions, settings, disk."""
 
 from pathlib import Path
 
@@ -40,19 +40,6 @@ def test_a_misspelt_setting_is_a_warning_that_says_what_may_be_meant() -> None:
 
     assert findings.keys() == {"setting TUTORMAX_DATADIR", "setting WORKER_BATCH"}
     assert findings["setting TUTORMAX_DATADIR"].remedy == "unset it; it may mean TUTORMAX_DATA_DIR"
-
-
-def test_what_goes_unencrypted_to_another_machine_is_a_warning() -> None:
-    plain = settings.load(
-        DATABASE_URL="postgresql://a@db.example/b", DRAMATIQ_BROKER_URL="amqp://mq.example/", plaintext_hosts="*.example"
-    )
-    safe = settings.load(
-        DATABASE_URL="postgresql://a@db.example/b?sslmode=verify-full", DRAMATIQ_BROKER_URL="rediss://mq.example/"
-    )
-    here = settings.load(DATABASE_URL="postgresql://a@127.0.0.1/b", DRAMATIQ_BROKER_URL="redis://localhost:6379/0")
-
-    assert found(machine.encryption(plain)).keys() == {"encryption of postgresql", "encryption of broker"}
-    assert found(machine.encryption(safe)) == found(machine.encryption(here)) == {}
 
 
 def test_a_place_that_cannot_be_written_is_a_fault(tmp_path: Path) -> None:

@@ -19,6 +19,8 @@ USER = "tutormax"
 PASSWORD = "doorbells"  # noqa: S105  # of a server that only this machine reaches, for the length of a test
 SERVERS = Path("/usr/lib/rabbitmq/lib")
 MISSING = "the tests of RabbitMQ need a RabbitMQ: apt-get install rabbitmq-server"
+# Erlang starts a few hundred processes, on a machine where other tests run.
+START_SECONDS = 100.0
 STOP_SECONDS = 20.0
 
 
@@ -33,14 +35,19 @@ def program() -> Path:
 class RabbitMQ:
     """A RabbitMQ that can be stopped, started again empty, frozen, and told to drop its connections."""
 
-    def __init__(self, **configuration: object) -> None:
+    def __init__(self, *arguments: str, **configuration: object) -> None:
         self.program = program()
+        self._arguments = " ".join(("-kernel inet_dist_use_interface {127,0,0,1} -start_epmd false", *arguments))
         self.home = Path(tempfile.mkdtemp(prefix="tutormax-rabbitmq-"))
         self.port, self._mapper_port, self._distribution_port = free_port(), free_port(), free_port()
         self.url = f"amqp://{USER}:{PASSWORD}@127.0.0.1:{self.port}/"
         self._write(configuration)
         self._mapper = self._run("epmd", "-address", "127.0.0.1", "-port", str(self._mapper_port))
-        self.process = self._started()
+        try:
+            self.process = self._started()
+        except BaseException:
+            self._clear_away()
+            raise
 
     def _write(self, configuration: dict[str, object]) -> None:
         lines = {
@@ -68,7 +75,7 @@ class RabbitMQ:
             "RABBITMQ_CONF_ENV_FILE": "/dev/null",
             "RABBITMQ_MNESIA_BASE": str(self.home / "data"),
             "RABBITMQ_LOG_BASE": str(self.home / "log"),
-            "RABBITMQ_SERVER_ADDITIONAL_ERL_ARGS": "-kernel inet_dist_use_interface {127,0,0,1} -start_epmd false",
+            "RABBITMQ_SERVER_ADDITIONAL_ERL_ARGS": self._arguments,
         }
         log = (self.home / "output.log").open("ab")
         with log:
@@ -78,8 +85,12 @@ class RabbitMQ:
 
     def _started(self) -> subprocess.Popen[bytes]:
         process = self._run(self.program)
-        eventually(lambda: process.poll() is not None or self._answers())
-        assert process.poll() is None, (self.home / "output.log").read_text()
+        try:
+            eventually(lambda: process.poll() is not None or self._answers(), seconds=START_SECONDS)
+            assert process.poll() is None, (self.home / "output.log").read_text()[-2000:]
+        except BaseException:
+            _kill(process)
+            raise
         return process
 
     def _answers(self) -> bool:
@@ -94,9 +105,7 @@ class RabbitMQ:
 
     def kill(self) -> None:
         """Stop it without a word; what it held is gone."""
-        if self.process.poll() is None:
-            os.killpg(self.process.pid, SIGKILL)
-            self.process.wait()
+        _kill(self.process)
 
     def restart(self) -> None:
         """Start it again, empty."""
@@ -147,6 +156,15 @@ class RabbitMQ:
     def close(self) -> None:
         """End it, and take its data along."""
         self.kill()
+        self._clear_away()
+
+    def _clear_away(self) -> None:
         os.killpg(self._mapper.pid, SIGTERM)
         self._mapper.wait(STOP_SECONDS)
         shutil.rmtree(self.home)
+
+
+def _kill(process: subprocess.Popen[bytes]) -> None:
+    if process.poll() is None:
+        os.killpg(process.pid, SIGKILL)
+        process.wait()

@@ -12,7 +12,7 @@ import pika
 from dramatiq.broker import MessageProxy
 from dramatiq.errors import ConnectionClosed
 from pika.adapters.blocking_connection import BlockingChannel
-from pika.exceptions import AMQPError
+from pika.exceptions import AMQPError, ChannelWrongStateError
 from pika.spec import Basic, BasicProperties
 
 from tutormax.broker.carrier import ANSWER_SECONDS, BrokerAwayError
@@ -46,10 +46,16 @@ class RabbitmqConsumer(DoorbellConsumer):
             assert self._connection is not None  # noqa: S101  # it was opened
             if not self._arrived:
                 self._connection.process_data_events(time_limit=BLOCK_SECONDS)
+                self._must_be_open()
             return self._taken() if self._arrived else None
         except (AMQPError, OSError, BrokerAwayError) as error:
             # Whatever RabbitMQ does, stalls and refusals included, the consumer is started again.
             raise ConnectionClosed(error) from None  # type: ignore[no-untyped-call]  # dramatiq leaves it untyped
+
+    def _must_be_open(self) -> None:
+        # A channel that RabbitMQ closes is just silent, and the connection goes on.
+        if self._channel is None or not self._channel.is_open:
+            raise ChannelWrongStateError("RabbitMQ closed the channel")
 
     def _open(self) -> None:
         name = f"tutormax {self.queue} {uuid.uuid4().hex[:6]}"

@@ -20,7 +20,6 @@ def examine() -> Iterator[Finding]:
         return
     yield well("settings", f"{len(settings.Settings.model_fields)} are right")
     yield from machine.misspelt()
-    yield from machine.encryption(limits)
     yield from machine.disk(limits)
     yield from databases.examine(limits)
     yield from brokers.examine()

@@ -47,21 +47,17 @@ def _rights(carrier: broker.Carrier) -> Finding:
 def _redis(client: Any) -> Iterator[Finding]:
     try:
         asked = clocks.now()
-        told = _time(client)
+        facts = client.info("server")
+        told = datetime.fromtimestamp(facts["server_time_usec"] / 1e6, UTC)
         yield clocks.compared("redis", asked, told, clocks.now())
-        facts: Any = client.info("server") | client.info("memory") | client.info("replication")
+        facts |= client.info("memory") | client.info("replication")
     except redis.RedisError as error:
-        yield warning("redis", f"does not tell about itself: {first_line(error)}", "allow its user +time and +info")
+        yield warning("redis", f"does not tell about itself: {first_line(error)}", "allow its user +info")
         return
     yield _version(facts)
     yield _role(facts)
     yield _policy(facts)
     yield _memory(facts)
-
-
-def _time(client: Any) -> datetime:
-    seconds, microseconds = client.time()
-    return datetime.fromtimestamp(seconds + microseconds / 1e6, UTC)
 
 
 def _version(facts: Any) -> Finding:

@@ -9,7 +9,6 @@ import tempfile
 from collections.abc import Iterator, Mapping
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
-from urllib.parse import parse_qs, urlsplit
 
 import tutormax
 from tutormax import __version__, servers, settings
@@ -69,26 +68,6 @@ def misspelt(environment: Mapping[str, str] = os.environ) -> Iterator[Finding]:
             close = difflib.get_close_matches(name, known, n=1)
             meant = f"it may mean {close[0]}" if close else "python -m tutormax settings lists all that there are"
             yield warning(f"setting {name}", "is none of ours and changes nothing", f"unset it; {meant}")
-
-
-def encryption(limits: Settings) -> Iterator[Finding]:
-    """Look whether what goes to another machine goes encrypted."""
-    database = urlsplit(limits.external_database_url or "")
-    if _elsewhere(database.hostname) and parse_qs(database.query).get("sslmode", [""])[0] not in {
-        "require",
-        "verify-ca",
-        "verify-full",
-    }:
-        remedy = "add ?sslmode=verify-full to DATABASE_URL, unless the network between them is yours alone"
-        yield warning("encryption of postgresql", f"none is demanded on the way to {database.hostname}", remedy)
-    broker = urlsplit(limits.external_broker_url or "")
-    if _elsewhere(broker.hostname) and broker.scheme in {"redis", "amqp"}:
-        remedy = f"use {broker.scheme}s://, unless the network between them is yours alone"
-        yield warning("encryption of broker", f"none on the way to {broker.hostname}", remedy)
-
-
-def _elsewhere(host: str | None) -> bool:
-    return host not in {None, "", "localhost", "::1"} and not str(host).startswith("127.")
 
 
 def disk(limits: Settings, *, scarce: int = SCARCE_BYTES, full: int = FULL_BYTES) -> Iterator[Finding]:

@@ -15,7 +15,7 @@ from tests.ops.observatory import Observatory
 from tutormax import db, jobs
 from tutormax.jobs import operations
 
-pytestmark = [pytest.mark.slow, pytest.mark.timeout(400)]
+pytestmark = [pytest.mark.slow, pytest.mark.timeout(900)]
 
 FIRING, RESOLVED = "firing", "resolved"
 

@@ -23,7 +23,7 @@ from tutormax.instrumentation import Instrumentation
 from tutormax.jobs import ring
 from tutormax.jobs.execution import Outcome, given_answer
 
-pytestmark = [pytest.mark.slow, pytest.mark.timeout(400)]
+pytestmark = [pytest.mark.slow, pytest.mark.timeout(900)]
 
 WAITING = 200_000
 MOST_SCRAPE_SECONDS = 0.25

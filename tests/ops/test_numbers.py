@@ -20,7 +20,7 @@ from tests.ops.filling import fill
 from tests.ops.observatory import Observatory
 from tutormax import db, jobs
 
-pytestmark = [pytest.mark.slow, pytest.mark.timeout(400)]
+pytestmark = [pytest.mark.slow, pytest.mark.timeout(900)]
 
 GOOD, FAILING, DYING = 200, 20, 5
 ACTORS = "drill_good|drill_failing|drill_dying"

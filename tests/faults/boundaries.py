@@ -15,7 +15,7 @@ from typing import Any
 from zoneinfo import ZoneInfo
 
 import dramatiq
-from sqlalchemy import text
+from sqlalchemy import Connection, text
 from sqlalchemy.exc import OperationalError
 
 from actors.data_generation import cleanup_old_data
@@ -31,6 +31,7 @@ from tutormax import db, failpoints, jobs, partitions, settings
 from tutormax.failpoints import Failpoint
 from tutormax.ingest import Terms, ingest_files
 from tutormax.jobs import keeper, relay
+from tutormax.jobs.ring import Doorbell
 from tutormax.populations import Population
 
 NOW = datetime(2026, 6, 15, 12, 0, tzinfo=UTC)
@@ -143,8 +144,9 @@ def go_on(_: Place, rounds: int) -> None:
         try:
             an_hour_passes()
             with db.transaction() as connection:
-                due = relay.due(connection, probes.QUEUE, most=100, ring_again_seconds=1)
-                due += relay.due(connection, cleanup_old_data.queue_name, most=100, ring_again_seconds=1)
+                due = [
+                    each for queue in (probes.QUEUE, cleanup_old_data.queue_name) for each in _rung(connection, queue)
+                ]
         except OperationalError:
             # Who sleeps holds a row: it is for him to go on, and we come again.
             return
@@ -152,6 +154,13 @@ def go_on(_: Place, rounds: int) -> None:
             return
         for doorbell in due:
             jobs.declared()[doorbell.actor].answer(str(doorbell.job_id))
+
+
+def _rung(connection: Connection, queue: str) -> list[Doorbell]:
+    return [
+        *relay.silent(connection, queue, ring_again_seconds=1),
+        *relay.due(connection, queue, most=100, ring_again_seconds=1),
+    ]
 
 
 def _worker(_: Place) -> None:

@@ -3,6 +3,7 @@
 Nothing but a test plants them, by name, in a process of its own.
 """
 
+import time
 from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
 from typing import Any
@@ -31,6 +32,7 @@ def no_relay() -> None:
         return 0
 
     relay.due = due  # type: ignore[assignment]
+    relay.silent = due  # type: ignore[assignment]
     relay.ring_due = ring_due  # type: ignore[assignment]
 
 
@@ -39,6 +41,8 @@ def two_transactions() -> None:
 
     def complete(self: Job, result: dict[str, Any] | None) -> State:
         self.connection.commit()
+        # Random kills would not find a window of a millisecond; the failpoints do without this.
+        time.sleep(0.05)
         return _complete(self, result)
 
     job.Job.complete = complete  # type: ignore[method-assign]

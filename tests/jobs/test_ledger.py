@@ -1,6 +1,6 @@
 """Jobs as rows: asked for, taken under a fence, ended once."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from datetime import UTC, datetime, timedelta
 from typing import Any
 from uuid import UUID, uuid4
@@ -10,7 +10,7 @@ from sqlalchemy import Connection, Row, select, update
 from sqlalchemy import text as sql
 
 from tests.jobs.probes import QUEUE, leave_mark
-from tutormax.jobs import InvalidArgumentsError, Request, insert, lease, relay
+from tutormax.jobs import InvalidArgumentsError, Request, insert, lease, relay, ring
 from tutormax.jobs.lease import Failure, Lease, LeaseLostError, State
 from tutormax.tables import jobs
 
@@ -177,9 +177,73 @@ def test_the_relay_rings_for_what_is_due_and_left_alone(connection: Connection) 
     taken(connection, silent, seconds=-1)
 
     rung = relay.due(connection, QUEUE, most=100, ring_again_seconds=6)
+    rung_for_silent = relay.silent(connection, QUEUE, ring_again_seconds=6)
 
-    assert {doorbell.job_id for doorbell in rung} == {forgotten, silent}
+    assert [doorbell.job_id for doorbell in rung] == [forgotten]
+    assert [doorbell.job_id for doorbell in rung_for_silent] == [silent]
     assert relay.due(connection, QUEUE, most=100, ring_again_seconds=6) == []
+    assert relay.silent(connection, QUEUE, ring_again_seconds=6) == []
+
+
+def test_the_relay_rings_for_crashed_workers_also_where_doorbells_fill_the_window(connection: Connection) -> None:
+    bell = FullBell()
+    ring.use(bell)
+    asked(connection)
+    crashed = asked(connection)
+    connection.execute(update(jobs).values(created_at=datetime.now(UTC) - timedelta(minutes=5)))
+    taken(connection, crashed, seconds=-1)
+
+    relay.ring_due(connection, [QUEUE], window=10, ring_again_seconds=6)
+    ring.use(None)
+
+    assert [(doorbell.job_id, doorbell.reason) for doorbell in bell.rung] == [(crashed, ring.Reason.RECOVERY)]
+
+
+class FullBell:
+    """A bell that has ten doorbells already."""
+
+    def __init__(self) -> None:
+        self.rung: list[ring.Doorbell] = []
+
+    def ring(self, doorbells: Sequence[ring.Doorbell]) -> None:
+        """Remember for whom it rings."""
+        self.rung += doorbells
+
+    def waiting(self, _: str) -> int:
+        """Ten."""
+        return 10
+
+
+def test_of_jobs_that_went_silent_twice_one_at_a_time_is_tried(connection: Connection) -> None:
+    suspects = {asked(connection) for _ in range(3)}
+    for job in [*suspects, *suspects]:
+        taken(connection, job, seconds=-1)
+    once = asked(connection)
+    taken(connection, once, seconds=-1)
+
+    first = {doorbell.job_id for doorbell in relay.silent(connection, QUEUE, ring_again_seconds=6)}
+    (tried,) = first - {once}
+    meanwhile = relay.silent(connection, QUEUE, ring_again_seconds=0)
+    lease.finish(connection, taken(connection, tried), None)
+    connection.execute(update(jobs).values(rung_at=None))
+    then = {doorbell.job_id for doorbell in relay.silent(connection, QUEUE, ring_again_seconds=6)}
+
+    assert tried in suspects
+    assert once in first
+    assert len({doorbell.job_id for doorbell in meanwhile} & suspects) <= 1
+    assert len(then & suspects) == 1
+    assert tried not in then
+
+
+def test_while_a_suspect_runs_no_other_is_tried(connection: Connection) -> None:
+    running, waiting = asked(connection), asked(connection)
+    for job in (running, waiting, running, waiting):
+        taken(connection, job, seconds=-1)
+
+    taken(connection, running)
+
+    assert relay.silent(connection, QUEUE, ring_again_seconds=6) == []
+    assert row(connection, waiting).recoveries == 1
 
 
 def test_the_relay_rings_for_the_most_urgent_first(connection: Connection) -> None:

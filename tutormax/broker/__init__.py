@@ -23,7 +23,7 @@ from tutormax.broker.envelope import LARGEST_DOORBELL_BYTES, pack
 from tutormax.broker.redis_lists import list_name
 from tutormax.errors import PermanentError, TutorMaxError
 from tutormax.jobs import ring
-from tutormax.jobs.ring import Doorbell
+from tutormax.jobs.ring import Doorbell, Reason
 from tutormax.per_process import PerProcess
 
 __all__ = [
@@ -106,8 +106,8 @@ class DoorbellBroker(dramatiq.Broker):
         return message
 
     def ring(self, doorbells: Sequence[Doorbell]) -> None:
-        """Push doorbells in one round trip, urgent ones to the front."""
-        self.carrier.push([Parcel(each.queue, pack(each), urgent=each.priority > 0) for each in doorbells])
+        """Push doorbells in one round trip, urgent ones and those of crashed workers to the front."""
+        self.carrier.push([Parcel(each.queue, pack(each), urgent=_is_urgent(each)) for each in doorbells])
         for doorbell in doorbells:
             metrics.MESSAGES_ENQUEUED.labels(doorbell.queue, doorbell.actor, doorbell.reason).inc()
 
@@ -167,3 +167,8 @@ def install(
     dramatiq.set_broker(broker)
     ring.use(broker)
     return broker
+
+
+def _is_urgent(doorbell: Doorbell) -> bool:
+    # A job whose worker died has waited for its lease to run out; it must not wait for the whole queue as well.
+    return doorbell.priority > 0 or doorbell.reason is Reason.RECOVERY

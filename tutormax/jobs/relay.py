@@ -17,8 +17,19 @@ from tutormax.jobs.ring import Doorbell, Reason
 SETTLED_SECONDS = 1.0
 
 
+# A crash leaves no more than its threads had in hand; these are rung for even where doorbells fill the window.
+MOST_SILENT = 200
+
+
+def silent(connection: Connection, queue: str, *, ring_again_seconds: float) -> list[Doorbell]:
+    """Return the doorbells to ring for jobs of one queue whose worker went silent, marked as rung."""
+    bound = {"queue": queue, "most": MOST_SILENT, "ring_again": ring_again_seconds}
+    rows = connection.execute(queries.load("silent_jobs"), bound)
+    return [Doorbell(row.job_id, row.actor, row.queue, row.priority, Reason.RECOVERY) for row in rows]
+
+
 def due(connection: Connection, queue: str, *, most: int, ring_again_seconds: float) -> list[Doorbell]:
-    """Return the doorbells to ring for one queue, marked as rung in the connection's transaction."""
+    """Return the doorbells to ring for waiting jobs of one queue, marked as rung in the connection's transaction."""
     rows = connection.execute(
         queries.load("due_jobs"),
         {"queue": queue, "most": most, "ring_again": ring_again_seconds, "settled": SETTLED_SECONDS},
@@ -29,15 +40,18 @@ def due(connection: Connection, queue: str, *, most: int, ring_again_seconds: fl
 def ring_due(connection: Connection, queues: Iterable[str], *, window: int, ring_again_seconds: float) -> int:
     """Ring for what is due on each queue, up to a window of doorbells that already wait there; return how many.
 
+    For those whose worker went silent in any case, and before all others: they have waited for a lease already.
+
     The marks that keep the same job from being rung for every second commit with the connection's transaction; if the
     broker does not take the doorbells, ring again after ring_again_seconds.
     """
     rung = 0
     for queue in queues:
+        doorbells = silent(connection, queue, ring_again_seconds=ring_again_seconds)
         room = window - ring.waiting(queue)
         if room > 0:
-            doorbells = due(connection, queue, most=room, ring_again_seconds=ring_again_seconds)
-            rung += len(doorbells) if doorbells and ring.ring(doorbells) else 0
+            doorbells += due(connection, queue, most=room, ring_again_seconds=ring_again_seconds)
+        rung += len(doorbells) if doorbells and ring.ring(doorbells) else 0
     return rung
 
 

@@ -74,41 +74,11 @@ waiting as (
     for update of jobs skip locked
 ),
 
-silent as (
-    select
-        job_id,
-        0::bigint as place,
-        'recovery' as reason
-    from jobs
-    where
-        state = 'running'
-        and queue = :queue
-        and lease_until < clock_timestamp()
-        and (rung_at is null or rung_at < clock_timestamp() - make_interval(secs => :ring_again))
-    order by lease_until
-    limit :most
-    for update skip locked
-),
-
-due as (
-    select
-        job_id,
-        place,
-        reason
-    from silent
-    union all
-    select
-        job_id,
-        place,
-        reason
-    from waiting
-),
-
 rung as (
     update jobs set rung_at = clock_timestamp()
-    from due
-    where jobs.job_id = due.job_id
-    returning jobs.job_id, jobs.actor, jobs.queue, jobs.priority, due.reason, due.place
+    from waiting
+    where jobs.job_id = waiting.job_id
+    returning jobs.job_id, jobs.actor, jobs.queue, jobs.priority, waiting.reason, waiting.place
 )
 
 select

@@ -1,0 +1,48 @@
+-- silent_jobs: for which jobs of one queue must somebody else come, because their worker went silent?
+-- One row for each, now marked as rung; none that was rung for a moment ago. Of those that went silent twice only one
+-- at a time: one of them may kill its workers, and the others would be taken for guilty, having died with it.
+with silent as (
+    select
+        job_id,
+        recoveries > 0 as suspect,
+        row_number() over (partition by recoveries > 0 order by lease_until) as turn
+    from jobs
+    where
+        state = 'running'
+        and queue = :queue
+        and lease_until < clock_timestamp()
+        and (rung_at is null or rung_at < clock_timestamp() - make_interval(secs => :ring_again))
+),
+
+watched as (
+    select count(*) as suspects
+    from jobs
+    where
+        state = 'running'
+        and queue = :queue
+        and (
+            (recoveries > 1 and lease_until >= clock_timestamp())
+            or (
+                recoveries > 0
+                and lease_until < clock_timestamp()
+                and rung_at >= clock_timestamp() - make_interval(secs => :ring_again)
+            )
+        )
+),
+
+due as (
+    select jobs.job_id
+    from jobs
+    inner join silent on jobs.job_id = silent.job_id
+    cross join watched
+    where
+        jobs.state = 'running'
+        and jobs.lease_until < clock_timestamp()
+        and silent.turn <= case when not silent.suspect then :most when watched.suspects = 0 then 1 else 0 end
+    for update of jobs skip locked
+)
+
+update jobs set rung_at = clock_timestamp()
+from due
+where jobs.job_id = due.job_id
+returning jobs.job_id, jobs.actor, jobs.queue, jobs.priority

@@ -5,7 +5,7 @@ TUTORS ?= 500
 DAYS ?= 240
 
 .DEFAULT_GOAL := help
-.PHONY: help install demo up test verify-ops verify-rabbitmq verify-upgrade check check-rules check-dashboards format bench evaluate-model lock clean
+.PHONY: help install demo up test storm storm-contrast storm-soak verify-ops verify-rabbitmq verify-upgrade check check-rules check-dashboards format bench evaluate-model lock clean
 
 help: ## list the targets
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 20
@@ -27,6 +27,16 @@ up: install ## everything, kept running until Ctrl-C
 # Tests wait for processes more than they compute: three of them at once keep two cores busy.
 test: install ## all tests
 	@$(BIN)/python -m pytest -n 3 --dist loadfile
+
+storm: install ## 100,000 jobs, 200 kills, 100 other faults, and storms with planted bugs (30 minutes; SEED=7)
+	@$(BIN)/python -m tests.faults.storm --tier gate $(if $(SEED),--seed $(SEED))
+	@$(BIN)/python -m pytest tests/faults/test_storm.py -m slow
+
+storm-contrast: install ## the same faults over Dramatiq as it comes, printed beside ours
+	@$(BIN)/python -m tests.faults.storm.contrast $(ARGS)
+
+storm-soak: install ## 576,000 jobs over 8 hours
+	@$(BIN)/python -m tests.faults.storm --tier soak $(if $(SEED),--seed $(SEED))
 
 check: install ## lint, types, import contracts, SQL
 	$(BIN)/ruff check .

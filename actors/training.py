@@ -111,6 +111,7 @@ def _request(job: Job, population: Population, as_of: datetime, history_days: in
         threads=THREADS,
         least_rows=limits.model_training_min_samples,
         test_share=limits.model_training_test_split,
+        fresh_minutes=limits.train_freshness_minutes,
     )
 
 

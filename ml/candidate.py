@@ -1,6 +1,6 @@
 """A challenger from data to files: learnt, held against champion, rule and logistic regression, and judged."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import asdict, dataclass
 from importlib.metadata import PackageNotFoundError, version
 
@@ -14,9 +14,9 @@ from ml.dataset import Dataset
 from ml.features.build import feature_version, sql_sha256
 from ml.features.catalogue import NAMES
 from ml.findings import Findings
-from ml.gate import Judgement, judge
+from ml.gate import Judgement, Measured, judge
 from ml.labels import NOT_MATURE
-from ml.model import Matrix
+from ml.model import ChurnModel, Matrix
 from ml.projection import ANCHOR, HORIZONS
 from ml.split import split
 from ml.training import Learnt, Lesson, Progress, Status, Training, train
@@ -25,6 +25,13 @@ from tutormax.populations import Population
 # The newest snapshot of everybody lies within this time.
 CURRENT = np.timedelta64(7, "D")
 LIBRARIES = ("xgboost", "numpy", "scikit-learn")
+
+Further = Callable[[ChurnModel, Lesson], Mapping[str, Measured]]
+
+
+def nothing(_model: ChurnModel, _lesson: Lesson) -> dict[str, Measured]:
+    """Bring no further evidence."""
+    return {}
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,8 +57,13 @@ class Candidate:
     findings: Findings
 
 
-def make(dataset: Dataset, champion: Champion | None, terms: Terms, progress: Progress) -> Candidate | Training:
-    """Return a judged challenger, or the training that found too little to learn from."""
+def make(
+    dataset: Dataset, champion: Champion | None, terms: Terms, progress: Progress, further: Further = nothing
+) -> Candidate | Training:
+    """Return a judged challenger, or the training that found too little to learn from.
+
+    `further` brings evidence that the data set does not hold, on the model that has not seen the validation weeks.
+    """
     taught = lessons(dataset, terms.test_share)
     training = train(taught, least_rows=terms.least_rows, seed=terms.seed, threads=terms.threads, progress=progress)
     if training.status is not Status.TRAINED:
@@ -63,6 +75,7 @@ def make(dataset: Dataset, champion: Champion | None, terms: Terms, progress: Pr
         | evidence.of_comparison(held, terms.seed)
         | evidence.of_model(training.validated(NAMES), training.served(NAMES), current(dataset), taught[ANCHOR])
         | evidence.of_age(terms.as_of, champion)
+        | dict(further(training.validated(NAMES), taught[ANCHOR]))
     )
     judgement = judge(shown, terms.population)
     metrics = {

@@ -1,6 +1,7 @@
 """What a challenger has to show at the gate, gathered under the names of the gate's rules."""
 
 from collections.abc import Mapping
+from datetime import datetime, timedelta
 from itertools import pairwise
 
 import numpy as np
@@ -91,6 +92,12 @@ def of_age(as_of: np.datetime64, champion: Champion | None) -> dict[str, Measure
     if champion is None:
         return {}
     return {"days newer than the champion": Measured(float((as_of - champion.as_of) / np.timedelta64(1, "D")))}
+
+
+def of_freshness(newest: datetime | None, as_of: datetime, allowed_minutes: int) -> dict[str, Measured]:
+    """Return how old the newest raw row is, as a multiple of what is allowed; without any it is infinitely old."""
+    age = float("inf") if newest is None else (as_of - newest) / timedelta(minutes=allowed_minutes)
+    return {"age of the newest raw row over what is allowed": Measured(age)}
 
 
 def of_model(model: ChurnModel, refit: ChurnModel, newest: Matrix, lesson: Lesson) -> dict[str, Measured]:

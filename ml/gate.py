@@ -92,6 +92,7 @@ RULES: tuple[Rule, ...] = (
     Rule("base rate over that of the rows learnt from", low=0.5, high=2, why="labels or their definition changed"),
     Rule("rows whose windows contradict each other", high=0, why="7 days hold no more than 14, 30 and 90"),
     Rule("most of a feature newly missing", high=0.10, why="a source has stopped"),
+    Rule("age of the newest raw row over what is allowed", high=1, on_failure=KEEP, why="facts have stopped coming in"),
     Rule("30-day AUC", low=0.80, why="too poor to act on"),
     Rule("30-day AUC, synthetic", low=0.86, population=SYNTHETIC, why="its marketplace is known to allow more"),
     Rule("30-day AUC, ceiling", high=0.95, why="better than behaviour allows: something leaks"),

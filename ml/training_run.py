@@ -18,21 +18,25 @@ import msgspec
 import numpy as np
 from sqlalchemy import Engine, text
 
-from ml import artefact, candidate, drift, history, packing, papers, registry
+from ml import artefact, candidate, drift, evidence, history, packing, papers, registry
 from ml.artefact import ArtefactError
 from ml.candidate import Candidate, Terms
 from ml.contests import Champion
 from ml.dataset import training_dataset
 from ml.features.build import microseconds
+from ml.gate import Measured
+from ml.model import ChurnModel
+from ml.oracle import ceiling
 from ml.registry import Registered
-from ml.training import Training
+from ml.training import Lesson, Training
 from ml.training_told import Outcome, Request, Told
-from tutormax import db, log, settings
+from tutormax import db, log, queries, settings
 from tutormax.errors import PermanentError
 from tutormax.populations import Population
 
 _log = log.get(__name__)
 
+SQL = Path(__file__).parent / "sql"
 STATEMENT_SECONDS = 600.0
 PR_SET_PDEATHSIG = 1
 
@@ -83,12 +87,31 @@ def _trained(engine: Engine, request: Request, directory: Path, progress: Progre
         None if serving is None else _champion(serving, directory),
         _terms(request),
         lambda done, total, note: progress(FEATURES_DONE + (HORIZONS_DONE - FEATURES_DONE) * done // total, note),
+        further=lambda model, lesson: _further(engine, request, serving, model, lesson),
     )
     if isinstance(made, Training):
         lacking = "; ".join(f"{horizon} days: {why}" for horizon, why in made.skipped.items())
         return Outcome(made.status, lacking, len(dataset))
     met = None if serving is None else serving.model_id
     return replace(_published(made, directory, request), rows=len(dataset), met=met)
+
+
+def _further(
+    engine: Engine, request: Request, serving: Registered | None, model: ChurnModel, lesson: Lesson
+) -> dict[str, Measured]:
+    """Return what the gate asks beyond the data set: how fresh the facts are, and whether the model knows too much."""
+    found: dict[str, Measured] = {}
+    with engine.connect() as connection:
+        # The first model of a population has floors to pass, and nobody to leave in place.
+        if serving is not None:
+            asked = {"synthetic": request.population.synthetic, "as_of": request.as_of}
+            newest = connection.execute(queries.load("newest_raw_row", SQL), asked).scalar_one()
+            found |= evidence.of_freshness(newest, request.as_of, request.fresh_minutes)
+        if request.population is Population.SYNTHETIC:
+            since = lesson.as_of[lesson.validation].min()
+            found |= ceiling.of_worlds(connection, model, since=since, known_at=request.as_of, seed=request.seed)
+        connection.rollback()
+    return found
 
 
 def _published(made: Candidate, directory: Path, request: Request) -> Outcome:

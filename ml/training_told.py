@@ -22,6 +22,7 @@ class Request:
     threads: int
     least_rows: int
     test_share: float
+    fresh_minutes: int = 60
 
 
 @dataclass(frozen=True, slots=True)

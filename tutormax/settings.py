@@ -146,6 +146,9 @@ class Settings(BaseSettings):
         description="Synthetic organization that continuous generation writes to.",
     )
     train_history_days: int = Field(210, ge=30, description="Days of snapshots a model learns from.")
+    train_freshness_minutes: int = Field(
+        60, gt=0, description="A model replaces no other if the newest fact is older; more where files come once a day."
+    )
     retention_days: int = Field(730, ge=180, description="Days that sessions, feedback and events are kept.")
     schedule_timezone: str = Field("UTC", description="Zone in which daily schedules are read.")
     schedule_grace_seconds: float = Field(

@@ -13,7 +13,12 @@ from ml.oracle.latent import churn_probabilities, known
 from ml.projection import HORIZONS, Probabilities
 from tutormax.errors import PermanentError
 from tutormax.generation import instants, truth
+from tutormax.generation.process import Floats
+from tutormax.generation.truth import Written
 from tutormax.generation.tutors import Tutors
+
+Look = tuple[NDArray[np.intp], Tutors, Floats, int]
+"""Some rows of a spine, their tutors on the evening before, what is believed of each, and the day that begins."""
 
 
 class NotMidnightError(PermanentError):
@@ -21,7 +26,7 @@ class NotMidnightError(PermanentError):
 
 
 class NoWorldError(PermanentError):
-    """The oracle was asked about tutors whose truth is not known."""
+    """The oracle was asked about tutors or a time whose truth is not known."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,26 +41,54 @@ def foreseen(
     connection: Connection, organization_id: int, spine: Spine, horizons: Sequence[int] = HORIZONS
 ) -> Foreseen:
     """Return what could be known of tutors of a synthetic organization, each within a spell at a midnight (UTC)."""
-    if (spine.as_of.astype("datetime64[D]") != spine.as_of).any():
-        raise NotMidnightError("the oracle knows whole days; ask as of midnights, UTC")
+    written = _world_of(connection, organization_id)
+    latent, seen = np.empty((2, len(spine), len(horizons)))
+    for rows, tutors, believed, day in _looks(connection, organization_id, written, spine):
+        beliefs = np.concatenate([known(tutors), believed])
+        both = Tutors.concatenated([tutors, tutors])
+        said = churn_probabilities(written.parameters, both, beliefs, day, horizons)
+        latent[rows], seen[rows] = np.split(said, 2)
+    return Foreseen(latent, seen)
+
+
+def filtered(connection: Connection, organization_id: int, spine: Spine, horizon: int) -> Probabilities:
+    """Return the chances of one horizon by all that was seen, as `foreseen` does."""
+    written = _world_of(connection, organization_id)
+    seen = np.empty(len(spine))
+    for rows, tutors, believed, day in _looks(connection, organization_id, written, spine):
+        seen[rows] = churn_probabilities(written.parameters, tutors, believed, day, (horizon,))[:, 0]
+    return seen
+
+
+def _world_of(connection: Connection, organization_id: int) -> Written:
     written = truth.world_of(connection, organization_id)
     if written is None:
         raise NoWorldError(f"organization {organization_id} has no world")
+    return written
+
+
+def _looks(connection: Connection, organization_id: int, written: Written, spine: Spine) -> Iterator[Look]:
+    if (spine.as_of.astype("datetime64[D]") != spine.as_of).any():
+        raise NotMidnightError("the oracle knows whole days; ask as of midnights, UTC")
     ordinals = _ordinals(connection, organization_id, spine)
     days = spine.as_of.astype("datetime64[D]").astype(np.int64)
-    latent, filtered = np.empty((2, len(spine), len(horizons)))
     lived = evenings(written.parameters, written.seed, instants.day_number(written.first_day))
     for evening in _before(set(days.tolist()), lived):
+        _require_as_written(connection, organization_id, evening)
         rows = np.flatnonzero(days == evening.day + 1)
         if not np.isin(ordinals[rows], evening.tutors.ordinal).all():
             raise NoWorldError(f"some tutors asked about had not joined, or had left, on {spine.as_of[rows[0]]}")
         places = np.searchsorted(evening.tutors.ordinal, ordinals[rows])
-        tutors = evening.tutors.take(places)
-        beliefs = np.concatenate([known(tutors), evening.beliefs[places]])
-        both = Tutors.concatenated([tutors, tutors])
-        said = churn_probabilities(written.parameters, both, beliefs, evening.day + 1, horizons)
-        latent[rows], filtered[rows] = np.split(said, 2)
-    return Foreseen(latent, filtered)
+        yield rows, evening.tutors.take(places), evening.beliefs[places], evening.day + 1
+
+
+def _require_as_written(connection: Connection, organization_id: int, evening: Evening) -> None:
+    """Raise NoWorldError if the world went another way than it is lived again: a tutor was erased, or code changed."""
+    written = truth.evening_of(connection, organization_id, evening.day)
+    again = (evening.tutors.ordinal, evening.tutors.state)
+    if written is not None and not all(map(np.array_equal, written, again)):
+        day = instants.as_date(evening.day)
+        raise NoWorldError(f"lived again, the world of organization {organization_id} is another on {day}")
 
 
 def _before(days: set[int], lived: Iterator[Evening]) -> Iterator[Evening]:

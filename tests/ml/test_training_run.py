@@ -183,6 +183,8 @@ def test_the_next_model_meets_the_champion_and_is_remembered(own: Engine, first:
     compared = {check["name"]: check for check in msgspec.to_builtins(second.metrics)["gate"]["checks"]}
     assert compared["30-day log-loss over the champion"]["value"] == 0
     assert compared["30-day AUC over the champion"]["verdict"] == Verdict.PASSED
+    assert compared["age of the newest raw row over what is allowed"]["verdict"] == Verdict.PASSED
+    assert compared["30-day AUC, fraction of the oracle's"]["verdict"] == Verdict.PASSED
     assert [line["version"] for line in history.read(first.directory)] == ["20260615_020000", "20260616_020000"]
     assert history.broken_links(first.directory) == []
 

@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from sqlalchemy import Connection, Engine
 
 from ml import artefact, baselines, candidate, packing
-from ml.candidate import Candidate, Terms
+from ml.candidate import Candidate, Further, Terms
 from ml.dataset import Dataset, training_dataset
 from ml.features.build import FeatureMatrix, Spine, build, microseconds
 from ml.gate import Judgement
@@ -99,7 +99,7 @@ def sit(source: Connection | Engine, scale: Scale, tell: Tell) -> Sat:
     )
 
 
-def trained(dataset: Dataset, scale: Scale) -> tuple[ChurnModel, Judgement]:
+def trained(dataset: Dataset, scale: Scale, further: Further = candidate.nothing) -> tuple[ChurnModel, Judgement]:
     """Return the model that would serve, read back from its files, and what the gate says of it."""
     terms = Terms(
         population=Population.SYNTHETIC,
@@ -109,7 +109,7 @@ def trained(dataset: Dataset, scale: Scale) -> tuple[ChurnModel, Judgement]:
         least_rows=LEAST_ROWS,
         test_share=TEST_SHARE,
     )
-    made = candidate.make(dataset, None, terms, lambda *_: None)
+    made = candidate.make(dataset, None, terms, lambda *_: None, further)
     if not isinstance(made, Candidate):
         raise NothingLearntError(str(made.skipped))
     with tempfile.TemporaryDirectory(prefix="tutormax-exam-") as directory:

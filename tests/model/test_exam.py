@@ -2,20 +2,26 @@
 
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
+from datetime import timedelta
 from pathlib import Path
 
 import numpy as np
 import orjson
 import pytest
-from sqlalchemy import Connection, Engine
+from sqlalchemy import Connection, Engine, text
 
+from ml.candidate import Further, nothing
 from ml.dataset import Dataset
-from ml.features.build import FeatureMatrix, Spine, microseconds
-from ml.gate import Decision, Judgement, Verdict
-from ml.labels import NOT_MATURE
+from ml.features.build import FeatureMatrix, Spine, build, microseconds
+from ml.features.catalogue import NAMES
+from ml.gate import Decision, Judgement, Measured, Verdict, judge
+from ml.labels import NOT_MATURE, spells
+from ml.model import ChurnModel, Matrix
+from ml.oracle import ceiling
 from ml.oracle.pairing import Foreseen, NotMidnightError, NoWorldError, foreseen
 from ml.projection import ANCHOR
 from ml.split import LEAST_VALIDATION
+from ml.training import Lesson
 from tests.conftest import NOW
 from tests.model import report
 from tests.model.exam import Sat, sit, trained
@@ -24,6 +30,9 @@ from tests.model.marks import GOALS, Mark, of_accuracy, of_interactions, of_soun
 from tests.model.report import Report
 from tests.model.scale import TRAINED_AT, Scale
 from tutormax.generation.process import Regime
+from tutormax.populations import Population
+
+ROOT = Path(__file__).parents[2]
 
 MINIATURE = Scale(
     tutors=150, history_days=120, lead_days=30, test_days=28, burn_in_days=60, horizons=(1, 7, ANCHOR), seed=7
@@ -100,10 +109,10 @@ def thirty_only(sat: Sat) -> Foreseen:
     return Foreseen(sat.oracle.latent[:, [at]], sat.oracle.filtered[:, [at]])
 
 
-def judged(dataset: Dataset) -> Judgement:
+def judged(dataset: Dataset, further: Further = nothing) -> Judgement:
     """Return what the gate says of a model of the 30 days alone."""
     unknown = {h: labels if h == ANCHOR else np.full_like(labels, NOT_MATURE) for h, labels in dataset.labels.items()}
-    return trained(replace(dataset, labels=unknown), MINIATURE)[1]
+    return trained(replace(dataset, labels=unknown), MINIATURE, further)[1]
 
 
 def missed(judgement: Judgement) -> set[str]:
@@ -165,3 +174,69 @@ def test_the_oracle_knows_nobody_without_a_world(exam: Exam) -> None:
         foreseen(exam.connection, exam.sat.organization_id, strangers)
     with pytest.raises(NoWorldError, match="no world"):
         foreseen(exam.connection, 0, strangers)
+
+
+def after_training(exam: Exam) -> dict[str, Measured]:
+    return ceiling.of_worlds(
+        exam.connection, exam.sat.model, since=microseconds(TRAINED_AT), known_at=MINIATURE.end, seed=1
+    )
+
+
+def test_an_honest_model_is_held_to_the_oracle_and_passes(exam: Exam, marks: dict[str, Mark]) -> None:
+    held = after_training(exam)
+
+    [fraction] = held.values()
+    # The exam asks about the same weeks, its first day aside.
+    assert fraction.value == pytest.approx(marks["30 d: AUC, fraction"].value, abs=0.05)
+    assert judge(held, Population.SYNTHETIC).decision is Decision.PROMOTE
+
+
+def test_the_oracle_is_not_asked_by_who_may_not_read_the_truth(exam: Exam) -> None:
+    exam.connection.exec_driver_sql((ROOT / "deploy/postgresql/roles.sql").read_text(encoding="utf-8"))
+    exam.connection.execute(text("set local role tutormax_product"))
+
+    held = after_training(exam)
+
+    exam.connection.execute(text("reset role"))
+    assert held == {}
+
+
+def test_the_oracle_has_no_answer_where_the_world_went_another_way(exam: Exam) -> None:
+    with exam.connection.begin_nested() as savepoint:
+        exam.connection.execute(text("update sim_truth.evenings set states = set_byte(states, 0, 64)"))
+
+        held = after_training(exam)
+
+        savepoint.rollback()
+    assert held == {}
+
+
+def test_a_model_that_was_told_the_future_is_refused_by_the_training_itself(exam: Exam) -> None:
+    dataset = exam.sat.dataset
+    leaky = replace(dataset, features=FeatureMatrix(dataset.features.spine, told_the_future(exam, dataset.features)))
+
+    def leaking(connection: Connection, spine: Spine) -> FeatureMatrix:
+        honest = build(connection, spine)
+        return FeatureMatrix(honest.spine, told_the_future(exam, honest))
+
+    def further(model: ChurnModel, lesson: Lesson) -> dict[str, Measured]:
+        since = lesson.as_of[lesson.validation].min()
+        return ceiling.of_worlds(exam.connection, model, since=since, known_at=TRAINED_AT, seed=1, features=leaking)
+
+    judgement = judged(leaky, further)
+
+    assert judgement.decision is Decision.REFUSE
+    assert "30-day AUC, fraction of the oracle's" in missed(judgement)
+
+
+def told_the_future(exam: Exam, features: FeatureMatrix) -> Matrix:
+    """Return features, one of which says, all too loudly for any that was honest, who leaves within 40 days."""
+    everything = MINIATURE.end - timedelta(MINIATURE.world_days)
+    ends = spells(exam.connection, Population.SYNTHETIC, known_at=MINIATURE.end, since=everything)
+    values = features.values.copy()
+    rows = zip(features.spine.tutor_ids, features.spine.as_of, strict=True)
+    values[:, NAMES.index(TAKEN)] = [
+        ((ends.tutor_ids == tutor) & (ends.churn_at > at) & (ends.churn_at < at + np.timedelta64(40, "D"))).any()
+        for tutor, at in rows
+    ]
+    return values

@@ -97,6 +97,29 @@ def world_of(connection: Connection, organization_id: int) -> Written | None:
     return Written(row.seed, Parameters(**row.parameters), row.first_day, row.written_until)
 
 
+def every_world(connection: Connection) -> dict[int, Written]:
+    """Return what the worlds of all organizations were made with, by organization."""
+    found = connection.execute(select(worlds.c.organization_id).order_by(worlds.c.organization_id)).scalars().all()
+    return {each: written for each in found if (written := world_of(connection, each)) is not None}
+
+
+def members(connection: Connection, organization_id: int) -> Integers:
+    """Return the ids of a world's tutors."""
+    statement = select(tutors.c.tutor_id).where(tutors.c.organization_id == organization_id)
+    return np.array(connection.execute(statement).scalars().all(), np.int64)
+
+
+def evening_of(connection: Connection, organization_id: int, day: int) -> tuple[Integers, Integers] | None:
+    """Return who was there at the end of a day, by ordinal, and the state of each; None if that was not written."""
+    statement = select(evenings.c.ordinals, evenings.c.states).where(
+        evenings.c.organization_id == organization_id, evenings.c.day == instants.as_date(day)
+    )
+    row = connection.execute(statement).one_or_none()
+    if row is None:
+        return None
+    return np.frombuffer(row.ordinals, "<i4").astype(np.int64), np.frombuffer(row.states, np.uint8).astype(np.int64)
+
+
 def begin(connection: Connection, organization_id: int, made_of: World) -> None:
     """Remember a new world, of which nothing is written yet."""
     first = made_of.first_day

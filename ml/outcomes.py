@@ -13,6 +13,7 @@ from pathlib import Path
 import numpy as np
 from sqlalchemy import Connection, delete, insert
 
+from ml import rule
 from ml.calibration import Labels, log_loss
 from ml.labels import newest_mature, spells
 from ml.projection import ANCHOR, HORIZONS
@@ -32,10 +33,15 @@ BAND = (0.85, 1.2)
 # Of fewer, chance alone would often lead out of the band.
 LEAST_EXPECTED = 50
 
+ALL_MODELS = "model"
+
 
 @dataclass(frozen=True, slots=True)
 class Cohort:
-    """How right the predictions of one week were on one horizon; complete once no label is missing."""
+    """How right the predictions of one week were on one horizon; complete once no label is missing.
+
+    The scorer is the rule, all models of a population together (model), or one of them by its name.
+    """
 
     population: str
     scorer: str
@@ -88,7 +94,9 @@ def keep_cohorts(connection: Connection, known_at: datetime) -> list[Cohort]:
 
 def alarming(cohorts: Sequence[Cohort]) -> list[str]:
     """Return whose 30-day probabilities were off in two consecutive complete weeks, the newest there are."""
-    judged = [cohort for cohort in cohorts if cohort.horizon_days == ANCHOR and cohort.complete]
+    # A version serves for a night or a week: what lasts is told of all of them together.
+    lasting = [cohort for cohort in cohorts if cohort.scorer in {ALL_MODELS, rule.NAME}]
+    judged = [cohort for cohort in lasting if cohort.horizon_days == ANCHOR and cohort.complete]
     judged.sort(key=lambda cohort: (cohort.population, cohort.scorer, cohort.week))
     found = []
     for (population, scorer), weeks in groupby(judged, key=lambda cohort: (cohort.population, cohort.scorer)):

@@ -223,6 +223,7 @@ feature_skew = Table(
     _is("missing", Integer),
     _is("different", Integer),
     _is("features", JSONB),
+    _may("late", Integer),
 )
 
 feature_names = Table(

@@ -13,7 +13,7 @@ from ml.features.build import FeatureMatrix, Spine, build, feature_version
 from ml.features.catalogue import NAMES
 from ml.features.store import Purpose, store
 from ml.serving import Shelf
-from tests.factories import NOW, add_organization, add_session, add_tutor
+from tests.factories import NOW, add_feedback, add_organization, add_session, add_tutor
 from tests.ml.conftest import Marketplace
 from tests.ml.invented import invent
 from tests.ml.test_outcomes import predict
@@ -49,6 +49,20 @@ def test_a_fact_that_was_changed_behind_our_back_is_seen_with_the_feature(connec
     assert (found.vectors, found.missing, found.different) == (3, 0, 1)
     assert row.features["engagement_avg_14d"] == 1
     assert "sessions_7d" not in row.features
+
+
+def test_a_vector_that_lacked_what_arrived_later_is_late_and_not_different(connection: Connection) -> None:
+    ids = [add_tutor(connection) for _ in range(3)]
+    session = add_session(connection, ids[0], scheduled_start=NOW - 30 * HOUR)
+    for tutor in ids[1:]:
+        add_session(connection, tutor, scheduled_start=NOW - 30 * HOUR)
+    add_feedback(connection, session, rating=1, submitted_at=NOW - 20 * HOUR, ingested_at=NOW - HOUR / 2)
+    store(connection, build(connection, Spine.at(ids, NOW - HOUR)), Purpose.SERVING)
+
+    found = skew.keep_skew(connection, NOW)
+
+    assert (found.vectors, found.different, found.late) == (3, 0, 1)
+    assert connection.execute(select(feature_skew.c.late)).scalar_one() == 1
 
 
 def test_yesterdays_and_training_vectors_are_not_sampled(connection: Connection) -> None:

@@ -125,15 +125,18 @@ def test_a_week_counts_the_first_prediction_of_each_tutor(connection: Connection
     assert (row.auc, row.complete) == (1, True)
 
 
-def test_models_and_the_rule_are_measured_apart(connection: Connection) -> None:
+def test_the_rule_all_models_and_each_of_them_are_measured_apart(connection: Connection) -> None:
     tutor = teaching_tutor(connection, MONDAY + 40 * DAY)
-    predict(connection, tutor, MONDAY, model_id="rule")
-    predict(connection, tutor, MONDAY, model_id="customer/20260301_020000")
+    first, second = "customer/20260301_020000", "customer/20260302_020000"
+    predict(connection, tutor, MONDAY, model_id="rule", p30=0.5)
+    predict(connection, tutor, MONDAY, model_id=first, p30=0.2)
+    predict(connection, tutor, MONDAY + DAY, model_id=second, p30=0.4)
     realise(connection, MONDAY + 50 * DAY)
 
     found = keep_cohorts(connection, MONDAY + 50 * DAY)
 
-    assert {(cohort.population, cohort.scorer) for cohort in found} == {("customer", "rule"), ("customer", "model")}
+    expected = {cohort.scorer: cohort.expected for cohort in found if cohort.horizon_days == 30}
+    assert expected == pytest.approx({"rule": 0.5, "model": 0.2, first: 0.2, second: 0.4})
 
 
 RIGHT = Cohort("synthetic", "model", MONDAY, 30, 1500, 0.12, 0.12, 0.88, 0.24, 0.01, complete=True)
@@ -146,6 +149,7 @@ OFF = replace(RIGHT, actual=0.16)
         ((RIGHT, OFF, OFF), 1),
         ((OFF, OFF, RIGHT), 0),
         ((RIGHT, RIGHT, OFF), 0),
+        ((replace(OFF, scorer="synthetic/20260301_020000"),) * 2, 0),
         ((OFF, replace(OFF, complete=False)), 0),
         ((replace(OFF, tutors=100), replace(OFF, tutors=100)), 0),
         ((replace(OFF, actual=0.09), replace(OFF, actual=0.09)), 1),

@@ -22,7 +22,10 @@ from tutormax import enqueue, jobs, settings
 SECTIONS = ("**Urgent?**", "## Look", "## Fix", "## Afterwards")
 LONGEST_PAGE_LINES = 90
 # Not ours, and on every machine where somebody mends things; py-spy and chronyc are named where they help.
-FOREIGN = {"chronyc", "curl", "date", "df", "promtool", "psql", "py-spy", "redis-cli", "ss"}
+FOREIGN = {
+    *("chronyc", "curl", "date", "df", "promtool", "psql", "py-spy", "ss"),
+    *("rabbitmq-diagnostics", "rabbitmqctl", "redis-cli"),
+}
 
 ALERTS = sorted({rule["alert"] for rule in known.alerts()})
 

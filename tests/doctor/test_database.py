@@ -105,11 +105,11 @@ def test_a_role_without_rights_is_a_fault_and_with_them_all_is_well(role: str, h
 
 
 @pytest.mark.usefixtures("here")
-def test_a_missing_partition_is_a_fault() -> None:
+def test_a_missing_partition_is_a_warning() -> None:
     name = f"sessions_{NOW:%Y_%m}"
     run(f"drop table {name}")
 
-    assert looked()["partitions"].level is Level.FAULT
+    assert looked()["partitions"].level is Level.WARNING
     assert name in looked()["partitions"].said
 
 

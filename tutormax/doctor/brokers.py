@@ -1,6 +1,7 @@
 """The broker: there, allowed to be used, and, where it is Redis, set up to lose no doorbell of its own accord."""
 
 from collections.abc import Iterator
+from contextlib import closing
 from datetime import UTC, datetime
 from typing import Any
 
@@ -11,6 +12,7 @@ from tutormax.broker import BrokerAwayError
 from tutormax.broker.redis_lists import RedisLists
 from tutormax.doctor import clocks
 from tutormax.doctor.finding import Finding, Level, fault, first_line, judged, warning, well
+from tutormax.errors import TutorMaxError
 
 # Of a memory limit: beyond it Redis refuses doorbells soon.
 MOST_MEMORY = 0.9
@@ -20,17 +22,20 @@ REACH = "start it, or correct DRAMATIQ_BROKER_URL or REDIS_URL; until then jobs 
 
 def examine() -> Iterator[Finding]:
     """Look at the broker."""
-    carrier = broker.open_carrier(servers.endpoints().broker_url, name="tutormax-doctor")
     try:
-        carrier.ping()
-        yield well("broker", f"{carrier.kind} answers")
-        yield _rights(carrier)
-        if isinstance(carrier, RedisLists):
-            yield from _redis(carrier.client)
-    except BrokerAwayError as error:
+        carrier = broker.open_carrier(servers.endpoints().broker_url, name="tutormax-doctor")
+        with closing(carrier):
+            yield from _look(carrier)
+    except TutorMaxError as error:
         yield fault("broker", first_line(error), REACH)
-    finally:
-        carrier.close()
+
+
+def _look(carrier: broker.Carrier) -> Iterator[Finding]:
+    carrier.ping()
+    yield well("broker", f"{carrier.kind} answers")
+    yield _rights(carrier)
+    if isinstance(carrier, RedisLists):
+        yield from _redis(carrier.client)
 
 
 def _rights(carrier: broker.Carrier) -> Finding:

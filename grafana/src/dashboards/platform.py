@@ -16,18 +16,18 @@ DASHBOARD = Dashboard(
         row(
             timeseries(
                 "Answers to the exporter",
-                "Do Redis and PostgreSQL answer us?",
+                "Do the broker and PostgreSQL answer us?",
                 Unit.BOOLEAN,
-                query("max(dramatiq_broker_up{$scope})", "Redis"),
+                query("max(dramatiq_broker_up{$scope})", "broker"),
                 query("max(tutormax_database_up{$scope})", "PostgreSQL"),
                 minimum=0,
                 maximum=1,
             ),
             timeseries(
                 "Time of a look",
-                "Does Redis or PostgreSQL answer slowly?",
+                "Does the broker or PostgreSQL answer slowly?",
                 Unit.SECONDS,
-                query("max by (instance) (dramatiq_broker_read_duration_seconds{$scope})", "{{instance}} Redis"),
+                query("max by (instance) (dramatiq_broker_read_duration_seconds{$scope})", "{{instance}} broker"),
                 query("max by (instance) (tutormax_database_read_duration_seconds{$scope})", "{{instance}} PostgreSQL"),
                 minimum=0,
             ),

@@ -138,7 +138,7 @@ DASHBOARD = Dashboard(
         ),
         row(
             timeseries(
-                "Doorbells in Redis",
+                "Doorbells in the broker",
                 "Do jobs wait that nobody is told of, or is a queue told of more than it can do?",
                 Unit.NUMBER,
                 query('max by (queue_name) (tutormax_queue_doorbells{$scope, queue_name=~"$queue"})', "{{queue_name}}"),

@@ -2,16 +2,18 @@
 
 import threading
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from typing import Any
 from uuid import UUID
 
 import pytest
 from sqlalchemy import Row, select
 from sqlalchemy import text as sql
+from sqlalchemy.exc import OperationalError
 
 from tests.jobs import probes
-from tutormax import db
+from tutormax import db, failpoints
+from tutormax.failpoints import Failpoint
 from tutormax.jobs import JobActor, execution, ring
 from tutormax.jobs.execution import Outcome
 from tutormax.jobs.keeper import keeper
@@ -54,6 +56,39 @@ def test_effect_and_completion_commit_together() -> None:
 
     assert answered(probes.leave_mark, job) is Outcome.SUCCESS
     assert (left(), row(job).state, row(job).result) == (["a"], "done", {"left": "a"})
+
+
+@pytest.fixture
+def after_commit() -> Iterator[Callable[[Callable[[], None]], None]]:
+    """Let something happen just when a completion has committed, before its attempt knows."""
+
+    def arm(happen: Callable[[], None]) -> None:
+        failpoints.arm(lambda point: happen() if point is Failpoint.AFTER_COMMIT else None)
+
+    yield arm
+    failpoints.arm(None)
+
+
+def test_a_keeper_that_looks_just_after_the_commit_does_not_call_the_job_lost(
+    after_commit: Callable[[Callable[[], None]], None],
+) -> None:
+    after_commit(lambda: keeper().renew(time.monotonic()))
+    job = probes.leave_mark.send("a")
+
+    assert answered(probes.leave_mark, job) is Outcome.SUCCESS
+
+
+def test_a_commit_whose_answer_is_cut_off_is_found_to_have_arrived(
+    after_commit: Callable[[Callable[[], None]], None],
+) -> None:
+    def cut() -> None:
+        raise OperationalError("commit", None, Exception("server closed the connection unexpectedly"))
+
+    after_commit(cut)
+    job = probes.leave_mark.send("a")
+
+    assert answered(probes.leave_mark, job) is Outcome.SUCCESS
+    assert (left(), row(job).state) == (["a"], "done")
 
 
 def test_a_second_doorbell_finds_nothing_to_do() -> None:

@@ -184,7 +184,8 @@ def _attempt(plan: Plan, lease: Lease, limits: settings.Settings) -> tuple[Outco
             failpoints.reach(Failpoint.BEFORE_EFFECT)
             result = plan.function(job, **plan.arguments.unpack(job.lease.args))
             failpoints.reach(Failpoint.AFTER_EFFECT)
-            state = job.complete(_builtins(result))
+        # No longer watched: what is committed just when somebody looks is done, not lost.
+        state = job.complete(_builtins(result))
         job.committed()
     except BaseException as error:  # noqa: BLE001 - an actor may raise anything, and the ledger must hear of it
         # First of all: what the attempt holds would keep its own outcome from being written.
@@ -218,11 +219,13 @@ def _ended_badly(plan: Plan, job: Job, limits: settings.Settings, error: BaseExc
             return Outcome.LOST
         case ShutdownInterruption():
             _log.info("job released, the worker shuts down")
-            return _settle(Outcome.RELEASED, lambda connection: leases.release(connection, lease))
+            return _settle(lease, Outcome.RELEASED, lambda connection: leases.release(connection, lease))
         case CancelInterruption():
             cancelled = Failure("it was cancelled while it ran", "Cancelled")
             return _settle(
-                Outcome.CANCELLED, lambda connection: leases.bury(connection, lease, cancelled, state=State.CANCELLED)
+                lease,
+                Outcome.CANCELLED,
+                lambda connection: leases.bury(connection, lease, cancelled, state=State.CANCELLED),
             )
         case DeadlineInterruption():
             limit = TimeLimitExceededError(f"{lease.actor} may run {plan.time_limit_seconds:g} s and was stopped")
@@ -230,6 +233,7 @@ def _ended_badly(plan: Plan, job: Job, limits: settings.Settings, error: BaseExc
         case NotNowError():
             _log.info("job put off", error=str(error), error_type=type(error).__name__)
             return _settle(
+                lease,
                 Outcome.RELEASED,
                 lambda connection: leases.release(connection, lease, after_seconds=error.retry_after_seconds),
             )
@@ -240,7 +244,7 @@ def _ended_badly(plan: Plan, job: Job, limits: settings.Settings, error: BaseExc
 def _quarantined(lease: Lease) -> Outcome:
     failure = Failure(f"its worker died {lease.recoveries} times while it ran", "Quarantined")
     _log.error("job quarantined", recoveries=lease.recoveries)
-    return _settle(Outcome.DEAD, lambda connection: leases.bury(connection, lease, failure))
+    return _settle(lease, Outcome.DEAD, lambda connection: leases.bury(connection, lease, failure))
 
 
 def _failed(plan: Plan, lease: Lease, limits: settings.Settings, error: BaseException) -> Outcome:
@@ -248,7 +252,7 @@ def _failed(plan: Plan, lease: Lease, limits: settings.Settings, error: BaseExce
     retries = limits.max_task_retries if plan.max_retries is None else plan.max_retries
     if isinstance(error, PermanentError) or lease.attempts > retries:
         _log.error("job dead", error=failure.error, error_type=failure.error_type, exception=failure.traceback)
-        return _settle(Outcome.DEAD, lambda connection: leases.bury(connection, lease, failure))
+        return _settle(lease, Outcome.DEAD, lambda connection: leases.bury(connection, lease, failure))
     seconds = backoff(lease.attempts, limits.retry_backoff_seconds)
     _log.warning(
         "job failed, will be tried again",
@@ -257,7 +261,7 @@ def _failed(plan: Plan, lease: Lease, limits: settings.Settings, error: BaseExce
         in_seconds=round(seconds, 1),
         exception=failure.traceback,
     )
-    return _settle(Outcome.RETRY, lambda connection: leases.retry(connection, lease, failure, seconds=seconds))
+    return _settle(lease, Outcome.RETRY, lambda connection: leases.retry(connection, lease, failure, seconds=seconds))
 
 
 def backoff(attempts: int, base_seconds: float) -> float:
@@ -271,11 +275,17 @@ def _traceback(error: BaseException) -> str | None:
     return None if isinstance(error, TimeLimitExceededError) else "".join(traceback.format_exception(error))
 
 
-def _settle(outcome: Outcome, write: Callable[[Connection], State]) -> Outcome:
-    """Write how an attempt ended; if the database is away for longer, the lease runs out and the job is recovered."""
+def _settle(lease: Lease, outcome: Outcome, write: Callable[[Connection], State]) -> Outcome:
+    """Write how an attempt ended; if the database is away for longer, the lease runs out and the job is recovered.
+
+    A completion whose answer was cut off may have arrived all the same: the ledger knows.
+    """
     for remaining in reversed(range(SETTLE_TRIES)):
         try:
             with db.transaction() as connection:
+                if leases.is_done(connection, lease):
+                    _log.info("job done, though its commit was not answered")
+                    return Outcome.SUCCESS
                 write(connection)
         except LeaseLostError:
             return Outcome.LOST

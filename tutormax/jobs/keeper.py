@@ -90,7 +90,7 @@ class Keeper(threading.Thread):
             self._tell_the_late(now)
             if self._watched and now - renewed_at >= min(settings.current().job_lease_seconds / 3, 1.0):
                 renewed_at = now
-                self._renew(now)
+                self.renew(now)
 
     def _tell_the_late(self, now: float) -> None:
         for watched in list(self._watched.values()):
@@ -99,7 +99,8 @@ class Keeper(threading.Thread):
             elif self._shutdown_at is not None and now >= self._shutdown_at:
                 self._tell(watched, ShutdownInterruption, now)
 
-    def _renew(self, now: float) -> None:
+    def renew(self, now: float) -> None:
+        """Extend the leases of what runs; tell whoever has lost his, or is asked to stop."""
         watched = list(self._watched.values())
         try:
             with db.transaction() as connection:

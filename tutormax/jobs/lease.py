@@ -16,6 +16,9 @@ from sqlalchemy import Connection
 
 from tutormax import queries
 from tutormax.errors import TransientError
+from tutormax.redaction import redact_text
+
+LONGEST_TEXT = 20_000
 
 
 class LeaseLostError(TransientError):
@@ -75,6 +78,12 @@ def finish(connection: Connection, lease: Lease, result: Mapping[str, Any] | Non
     return _end(connection, "finish_job", lease, result=_json(result))
 
 
+def is_done(connection: Connection, lease: Lease) -> bool:
+    """Tell whether a job was completed under this very lease."""
+    bound = {"job_id": lease.job_id, "fence": lease.fence}
+    return connection.execute(queries.load("is_job_done"), bound).scalar_one_or_none() is not None
+
+
 def retry(connection: Connection, lease: Lease, failure: "Failure", *, seconds: float) -> State:
     """Put a failed job back, due again after some seconds; raise LeaseLostError if it is no longer ours."""
     return _end(connection, "retry_job", lease, seconds=seconds, **failure.columns())
@@ -113,11 +122,21 @@ class Failure:
     traceback: str | None = None
 
     def columns(self) -> dict[str, str | None]:
-        """Return the failure as bound values; NUL bytes, which PostgreSQL refuses, made visible."""
+        """Return the failure as bound values, without secrets and what PostgreSQL refuses: dead letters are kept."""
         return {
-            name: None if text is None else text.replace("\0", "\\0")[:20_000]
+            name: None if text is None else _keepable(text)
             for name, text in (("error", self.error), ("error_type", self.error_type), ("traceback", self.traceback))
         }
+
+
+def _keepable(text: str) -> str:
+    # Searched before it is cut: half a secret would not be recognized.
+    return (
+        redact_text(text[: 10 * LONGEST_TEXT])
+        .replace("\0", "\\0")
+        .encode("utf-8", "backslashreplace")
+        .decode()[:LONGEST_TEXT]
+    )
 
 
 def _json(value: object) -> str | None:

@@ -11,10 +11,7 @@ CHANGES = """
 alter table feature_skew add column late integer;
 comment on column feature_skew.late is 'vectors that would have been others, had everything been known at once';
 
-alter table prediction_cohorts
-    drop constraint prediction_cohorts_scorer_check,
-    add constraint prediction_cohorts_scorer_check
-        check (scorer in ('model', 'rule') or scorer like population || '/%');
+alter table prediction_cohorts drop constraint prediction_cohorts_scorer_check;
 comment on column prediction_cohorts.scorer is 'rule; model: all of the population''s models; or one, by its model_id';
 """
 

@@ -11,7 +11,7 @@ import os
 import re
 import shutil
 import subprocess
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
@@ -124,14 +124,27 @@ def _major(connection: Connection) -> int:
 
 
 def _program(name: str, oldest: int) -> Path:
-    """Return one of PostgreSQL's programs, no older than the server; it can read every older one."""
-    there = [path for path in _candidates(name) if path.is_file()]
-    for path in there:
-        told = subprocess.run([path, "--version"], capture_output=True, text=True, check=False).stdout  # noqa: S603
-        found = re.search(r"(\d+)", told)
-        if found and int(found[1]) >= oldest:
-            return path
-    raise ProgramFailedError(f"{name} {oldest} or newer is needed: apt-get install postgresql-client-{oldest}")
+    """Return one of PostgreSQL's programs for a server of this version."""
+    made_for = best(_candidates(name), oldest)
+    if made_for is None:
+        raise ProgramFailedError(f"{name} {oldest} or newer is needed: apt-get install postgresql-client-{oldest}")
+    return made_for
+
+
+def best(candidates: Iterable[Path], oldest: int) -> Path | None:
+    """Return the program that is as old as the server, else the oldest that is newer: it speaks to older servers.
+
+    But for a restore it may say what an older server does not know; then PostgreSQL refuses, and nothing is restored.
+    """
+    versions = {path: _version(path) for path in candidates if path.is_file()}
+    fit = [path for path, version in versions.items() if version >= oldest]
+    return min(fit, key=lambda path: versions[path], default=None)
+
+
+def _version(program: Path) -> int:
+    told = subprocess.run([program, "--version"], capture_output=True, text=True, check=False).stdout  # noqa: S603
+    found = re.search(r"(\d+)", told)
+    return int(found[1]) if found else 0
 
 
 def _candidates(name: str) -> Iterator[Path]:

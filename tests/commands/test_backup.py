@@ -14,7 +14,7 @@ from sqlalchemy import Engine, make_url, text
 
 from ml import artefact
 from tests.factories import add_session, add_tutor
-from tutormax import db, partitions
+from tutormax import backup, db, partitions
 from tutormax.tables import metadata
 
 ROOT = Path(__file__).parents[2]
@@ -164,3 +164,14 @@ def test_a_backup_that_cannot_be_finished_leaves_none(models: Path, tmp_path: Pa
     assert failed.returncode == 1
     assert "refused" in failed.stderr
     assert not list((tmp_path / "backups").glob("2*"))
+
+
+def test_the_program_is_as_old_as_the_server_or_else_the_oldest_newer_one(tmp_path: Path) -> None:
+    programs = [tmp_path / str(version) for version in (13, 18, 16, 15)]
+    for program in programs:
+        program.write_text(f"#!/bin/sh\necho 'pg_dump (PostgreSQL) {program.name}.2 (Debian)'\n")
+        program.chmod(0o755)
+
+    chosen = {server: backup.best([*programs, tmp_path / "none"], server) for server in (15, 16, 17, 19)}
+
+    assert chosen == {15: tmp_path / "15", 16: tmp_path / "16", 17: tmp_path / "18", 19: None}

@@ -27,7 +27,6 @@ def downgrade() -> None:
         """
         delete from prediction_cohorts where scorer not in ('model', 'rule');
         alter table prediction_cohorts
-            drop constraint prediction_cohorts_scorer_check,
             add constraint prediction_cohorts_scorer_check check (scorer in ('model', 'rule'));
         alter table feature_skew drop column late;
         """

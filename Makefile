@@ -5,7 +5,7 @@ TUTORS ?= 500
 DAYS ?= 240
 
 .DEFAULT_GOAL := help
-.PHONY: help install demo up test storm storm-contrast storm-soak verify-ops verify-rabbitmq verify-upgrade check check-rules check-dashboards format bench evaluate-model lock clean
+.PHONY: help install demo up test fuzz audit storm storm-contrast storm-soak verify-ops verify-rabbitmq verify-upgrade check check-rules check-dashboards format bench evaluate-model lock clean
 
 help: ## list the targets
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 20
@@ -27,6 +27,18 @@ up: install ## everything, kept running until Ctrl-C
 # Tests wait for processes more than they compute: three of them at once keep two cores busy.
 test: install ## all tests
 	@$(BIN)/python -m pytest -n 3 --dist loadfile
+
+fuzz: install ## 10,000 messages, 10,000 calls and command lines, 1,000 files that nobody would write by hand
+	@FUZZ=full $(BIN)/python -m pytest tests/fuzz tests/ingest/test_fuzz.py --timeout 1800 --durations 5
+
+audit: build/auditor/installed ## known vulnerabilities of all that is locked, by PyPI's advisories (needs the network)
+	build/auditor/bin/pip-audit --strict --disable-pip --require-hashes -r requirements.lock
+	build/auditor/bin/pip-audit --strict --disable-pip --require-hashes -r requirements-dev.lock
+
+build/auditor/installed:
+	$(PYTHON) -m venv build/auditor
+	build/auditor/bin/python -m pip install --quiet --disable-pip-version-check pip-audit==2.10.1
+	@touch $@
 
 storm: install ## 100,000 jobs, 200 kills, 100 other faults, and storms with planted bugs (30 minutes; SEED=7)
 	@$(BIN)/python -m tests.faults.storm --tier gate $(if $(SEED),--seed $(SEED))

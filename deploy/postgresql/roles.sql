@@ -1,16 +1,31 @@
--- Who may see what? One role for whatever learns and predicts; nobody has it until it is granted:
+-- Who may do what? Three roles beside the owner of the tables; nobody has one until it is granted to a login:
 --     grant tutormax_product to a_login;
--- It may use every table of the product, and nothing of sim_truth: what a synthetic marketplace hides stays hidden from
--- features and models, whatever they are made to ask. Only workers of the data_generation queue, and the oracle, need
--- the owner's rights. Run it as the owner of the tables once they are there, and again after a migration.
+--
+--   owner              python -m tutormax migrate, and workers of the data_generation queue, who make and drop partitions
+--   tutormax_product   all other workers, the scheduler and the commands: rows, and no tables
+--   tutormax_readonly  the exporter, dashboards, whoever looks
+--
+-- Nobody but the owner sees sim_truth: what a synthetic marketplace hides stays hidden from features and models, whatever
+-- they are made to ask. What was written to the audit log is neither changed nor removed. Run it as the owner of the
+-- tables once they are there, and again after a migration. Connections are limited for each login by its own
+--     alter role a_login connection limit 100;
 do $$
 begin
     if not exists (select from pg_roles where rolname = 'tutormax_product') then
         create role tutormax_product nologin;
     end if;
+    if not exists (select from pg_roles where rolname = 'tutormax_readonly') then
+        create role tutormax_readonly nologin;
+    end if;
 end
 $$;
 
-grant usage on schema public to tutormax_product;
-grant select, insert, update, delete on all tables in schema public to tutormax_product;
+revoke create on schema public from public;
+
+grant usage on schema public to tutormax_product, tutormax_readonly;
+grant select on all tables in schema public to tutormax_product, tutormax_readonly;
+grant insert, update, delete on all tables in schema public to tutormax_product;
 grant usage on all sequences in schema public to tutormax_product;
+
+revoke update, delete on audit_log from tutormax_product;
+revoke insert, update, delete on alembic_version, schema_floor from tutormax_product;

@@ -3,6 +3,7 @@
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from tests.fuzz.scale import examples
 from tests.ingest.files import VALID, Desk, as_csv
 from tutormax.ingest import Kind, UnreadableFileError
 
@@ -34,7 +35,7 @@ def tables(draw: st.DrawFn) -> tuple[Kind, bytes]:
 
 
 # The rows that the fixture takes in are there for every example; what an example adds is rolled back.
-@settings(max_examples=60, suppress_health_check=[HealthCheck.function_scoped_fixture], deadline=None)
+@settings(max_examples=examples(60, 1000), suppress_health_check=[HealthCheck.function_scoped_fixture], deadline=None)
 @given(tables(), st.sampled_from([0.0, 0.5, 1.0]))
 def test_any_file_is_taken_in_or_refused(staffed: Desk, table: tuple[Kind, bytes], most_refused: float) -> None:
     kind, content = table

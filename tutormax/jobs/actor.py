@@ -15,8 +15,8 @@ from tutormax.errors import PermanentError
 from tutormax.jobs import execution
 from tutormax.jobs.arguments import Arguments
 from tutormax.jobs.job import Job
-from tutormax.jobs.requests import Request, insert
 from tutormax.jobs.limits import Limiter, make_sure_of_room, unlimited
+from tutormax.jobs.requests import Request, insert
 
 P = ParamSpec("P")
 R = TypeVar("R")

@@ -7,9 +7,7 @@ from typing import Any, get_type_hints
 import msgspec
 
 from tutormax.errors import PermanentError
-
-# Arguments are names of rows and a few scalars; whoever needs more has rows to write.
-MOST_BYTES = 16 * 1024
+from tutormax.jobs import shape
 
 
 class InvalidArgumentsError(PermanentError):
@@ -44,20 +42,25 @@ class Arguments:
             given = self._signature.bind(*args, **kwargs).arguments
         except TypeError as error:
             raise InvalidArgumentsError(f"{self.name}: {error}; it takes {self}") from None
-        packed = {name: msgspec.to_builtins(value) for name, value in given.items()}
+        try:
+            packed = {name: msgspec.to_builtins(value) for name, value in given.items()}
+        except (TypeError, ValueError, RecursionError) as error:
+            raise InvalidArgumentsError(f"{self.name}: {error}; it takes {self}") from None
         self.unpack(packed)
-        if len(msgspec.json.encode(packed)) > MOST_BYTES:
-            raise InvalidArgumentsError(
-                f"{self.name}: more than {MOST_BYTES} bytes of arguments; store rows, send names"
-            )
         return packed
 
     def unpack(self, packed: Mapping[str, Any]) -> dict[str, Any]:
-        """Check stored arguments and return them as the function's own types; raise InvalidArgumentsError."""
+        """Check stored arguments and return them as the function's own types; raise InvalidArgumentsError.
+
+        Their shape is checked here, too: a row of the ledger may have been written by somebody else.
+        """
+        wrong = shape.fault(packed)
+        if wrong is not None:
+            raise InvalidArgumentsError(f"{self.name}: {wrong}")
         try:
             record = msgspec.convert(packed, self._record)
         except msgspec.ValidationError as error:
-            raise InvalidArgumentsError(f"{self.name}: {error} in {packed!r}; it takes {self}") from None
+            raise InvalidArgumentsError(f"{self.name}: {error} in {packed!r:.300}; it takes {self}") from None
         return {name: getattr(record, name) for name in self.types}
 
     def __str__(self) -> str:

@@ -17,7 +17,6 @@ from tutormax.jobs import ring
 from tutormax.jobs.lease import State
 from tutormax.tables import audit_log, jobs
 
-
 TRIES = 3
 
 

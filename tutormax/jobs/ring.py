@@ -13,7 +13,6 @@ from uuid import UUID
 
 from tutormax import failpoints, log
 from tutormax.failpoints import Failpoint
-
 from tutormax.room import Room
 
 _log = log.get(__name__)

@@ -139,11 +139,6 @@ def _keepable(text: str) -> str:
     )
 
 
-def _keepable(text: str) -> str:
-    # Searched before it is cut: half a secret would not be recognized.
-    return redact_text(text[: 10 * LONGEST_TEXT]).replace("\0", "\\0").encode("utf-8", "backslashreplace").decode()[:LONGEST_TEXT]
-
-
 def _json(value: object) -> str | None:
     return None if value is None else orjson.dumps(value, option=orjson.OPT_NON_STR_KEYS).decode()
 

@@ -5,7 +5,7 @@ TUTORS ?= 500
 DAYS ?= 240
 
 .DEFAULT_GOAL := help
-.PHONY: help install demo up test fuzz audit storm storm-contrast storm-soak verify-ops verify-rabbitmq verify-upgrade check check-rules check-dashboards format bench evaluate-model lock clean
+.PHONY: help install demo up test fuzz audit storm storm-contrast storm-soak verify-ops verify-deploy verify-image sbom verify-rabbitmq verify-upgrade check check-rules check-dashboards format bench evaluate-model lock clean
 
 help: ## list the targets
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 20
@@ -85,6 +85,27 @@ verify-rabbitmq: install ## the same jobs and faults with RabbitMQ as broker (ne
 verify-upgrade: install ## the tests of actors, ledger, timetable, ingest and exporter on a schema one release ahead
 	@$(BIN)/python -m pytest -q --schema ahead --timeout 300 -n 3 --dist loadfile $(UPGRADED)
 
+verify-deploy: install build/deploy-tools/installed build/deploy-debian/installed ## every deployment's own commands executed, its files judged by others' programs (needs redis-server postgresql prometheus-redis-exporter prometheus-postgres-exporter systemd npm; 4 minutes)
+	@command -v redis-server >/dev/null && ls /usr/lib/postgresql/*/bin/initdb >/dev/null || { echo "verify-deploy needs apt-get install redis-server postgresql prometheus-redis-exporter prometheus-postgres-exporter systemd"; exit 1; }
+	cd deploy/kubernetes/check && npm ci --silent
+	@$(BIN)/python -m pytest -q -s tests/deploy/judged_checks.py tests/deploy/deployed_checks.py
+
+build/deploy-tools/installed: deploy/tools.lock
+	$(PYTHON) -m venv build/deploy-tools
+	build/deploy-tools/bin/python -m pip install --quiet --disable-pip-version-check --no-deps --require-hashes -r $<
+	@touch $@
+
+# kustomize and Compose are not in Debian 12; those of Debian 13 are programs of one file each that need nothing else.
+build/deploy-debian/installed:
+	sh deploy/fetch-tools.sh build/deploy-debian kustomize docker-compose
+	@touch $@
+
+verify-image: ## the image built by buildah and entered read-only (root; needs buildah and mmdebstrap; no part of CI)
+	deploy/container/verify.sh
+
+sbom: install build/deploy-tools/installed ## what the lock installs, as CycloneDX, into build/sbom.cdx.json
+	build/deploy-tools/bin/cyclonedx-py requirements --output-reproducible --output-file build/sbom.cdx.json requirements.lock
+
 bench: install ## timed runs, fixed seed and size
 	@$(BIN)/python -m tests.benchmarks
 
@@ -103,6 +124,11 @@ lock: ## resolve the dependencies anew
 	$(LOCK) --extra dev -o requirements-dev.lock pyproject.toml
 	$(LOCK) -c requirements-dev.lock -o requirements.lock pyproject.toml
 	sed -i -e '/^# WARNING: The following packages/,$$d' requirements*.lock
+	sed -n 's/^xgboost==\([^ ]*\).*/xgboost-cpu==\1/p' requirements.lock > build/xgboost-cpu.in
+	$(LOCK) --no-annotate -o build/xgboost-cpu.lock build/xgboost-cpu.in
+	awk '/^[a-z]/ {kept = /^xgboost-cpu==/} kept' build/xgboost-cpu.lock > deploy/container/xgboost-cpu.lock
+	$(LOCK) -o deploy/tools.lock deploy/tools.in
+	$(LOCK) -o deploy/container/sbom.lock --allow-unsafe deploy/container/sbom.in
 
 clean: ## forget the environment and every embedded server's data
 	rm -rf .venv .tutormax

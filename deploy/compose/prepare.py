@@ -35,7 +35,10 @@ def files(broker: str) -> dict[str, str]:
         "database_url": f"postgresql://tutormax:{passwords['tutormax']}@postgres:5432/tutormax",
         "broker_url": brokers[broker],
         "redis_users": users(passwords["redis"], passwords["redis_exporter"]),
-        "redis_exporter_passwords": json.dumps({"redis://exporter@redis:6379": passwords["redis_exporter"]}),
+        # Releases of the exporter differ in whether the user belongs to the name.
+        "redis_exporter_passwords": json.dumps(
+            dict.fromkeys(("redis://exporter@redis:6379", "redis://redis:6379"), passwords["redis_exporter"])
+        ),
         "rabbitmq.conf": f"default_user = tutormax\ndefault_pass = {passwords['rabbitmq']}\n",
     }
 

@@ -149,3 +149,8 @@ def _process(pod: Any, name: str, args: list[str], settings: Mapping[str, str]) 
 
 
 FORMATS = {each.__name__: each for each in (procfile, render, compose, systemd, kubernetes)}
+
+
+def compose_service(name: str) -> Any:
+    """Return one service of compose.yml as it stands."""
+    return loaded(DEPLOY / "compose" / "compose.yml")["services"][name]

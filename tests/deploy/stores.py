@@ -73,7 +73,7 @@ def _postgres(folder: Path, stores: Stores) -> Iterator[None]:
     with _running([*command, *listening], owner, folder):
         superuser = {"PGHOST": "127.0.0.1", "PGPORT": str(stores.postgres_port)}
         superuser |= {"PGPASSWORD": (stores.secrets / "postgres_password").read_text()}
-        eventually(lambda: _answers(superuser))
+        eventually(lambda: _lets_in(superuser))
         subprocess.run(
             [DEPLOY / "postgresql" / "init.sh"],
             env={**os.environ, **superuser, **_init_environment(stores)},
@@ -95,7 +95,7 @@ def _readable(secret: Path, folder: Path) -> Path:
     return copied
 
 
-def _answers(superuser: Mapping[str, str]) -> bool:
+def _lets_in(superuser: Mapping[str, str]) -> bool:
     with suppress(psycopg.OperationalError):
         host, port, password = (superuser[name] for name in ("PGHOST", "PGPORT", "PGPASSWORD"))
         address = f"host={host} port={port} password={password}"
@@ -116,11 +116,12 @@ def _redis(folder: Path, stores: Stores) -> Iterator[None]:
     listening = ["--port", str(stores.redis_port), "--bind", "127.0.0.1"]
     with _running([*command, *listening], None, folder):
         url = stores.secret("broker_url")
-        eventually(lambda: _pongs(url))
+        eventually(lambda: answers(url))
         yield
 
 
-def _pongs(url: str) -> bool:
+def answers(url: str) -> bool:
+    """Tell whether a Redis lets the user of a URL in."""
     with suppress(redis.ConnectionError), redis.Redis.from_url(url) as client:
         return bool(client.ping())
     return False

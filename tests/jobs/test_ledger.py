@@ -65,6 +65,18 @@ def test_an_expired_job_is_neither_given_nor_kept_pending(connection: Connection
     assert row(connection, job).state == "cancelled"
 
 
+def test_a_job_that_expired_in_the_hands_of_a_worker_that_went_silent_is_not_left_running(
+    connection: Connection,
+) -> None:
+    job = asked(connection)
+    taken(connection, job, seconds=-1)
+    connection.execute(update(jobs).values(expires_at=datetime.now(UTC) - timedelta(seconds=1)))
+
+    assert lease.take(connection, job, seconds=30, worker="test") is None
+    assert relay.expire(connection) == 1
+    assert (row(connection, job).state, row(connection, job).error_type) == ("cancelled", "Expired")
+
+
 def test_a_silent_workers_job_is_recovered_under_a_new_fence(connection: Connection) -> None:
     job = asked(connection)
     first = taken(connection, job, seconds=-1)
@@ -221,13 +233,15 @@ def test_of_jobs_that_went_silent_twice_one_at_a_time_is_tried(connection: Conne
     once = asked(connection)
     taken(connection, once, seconds=-1)
 
+    unchosen = [lease.take(connection, job, seconds=30, worker="test") for job in suspects]
     first = {doorbell.job_id for doorbell in relay.silent(connection, QUEUE, ring_again_seconds=6)}
     (tried,) = first - {once}
     meanwhile = relay.silent(connection, QUEUE, ring_again_seconds=0)
     lease.finish(connection, taken(connection, tried), None)
-    connection.execute(update(jobs).values(rung_at=None))
+    connection.execute(update(jobs).where(jobs.c.job_id.in_(suspects)).values(rung_at=None))
     then = {doorbell.job_id for doorbell in relay.silent(connection, QUEUE, ring_again_seconds=6)}
 
+    assert unchosen == [None] * 3
     assert tried in suspects
     assert once in first
     assert len({doorbell.job_id for doorbell in meanwhile} & suspects) <= 1
@@ -240,6 +254,7 @@ def test_while_a_suspect_runs_no_other_is_tried(connection: Connection) -> None:
     for job in (running, waiting, running, waiting):
         taken(connection, job, seconds=-1)
 
+    connection.execute(update(jobs).where(jobs.c.job_id == running).values(rung_at=datetime.now(UTC)))
     taken(connection, running)
 
     assert relay.silent(connection, QUEUE, ring_again_seconds=6) == []

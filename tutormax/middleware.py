@@ -28,6 +28,7 @@ class Lifecycle(Middleware):
     def after_process_boot(self, broker: dramatiq.Broker) -> None:
         """Set up logging, hear SIGTERM once, and do not outlive the master: orphans would go on consuming."""
         signal.signal(signal.SIGTERM, once(signal.getsignal(signal.SIGTERM)))
+        keeper().own_process()
         limits = settings.current()
         log.configure(json=limits.log_json, level=limits.log_level)
         # In this process: the thread that sends spans does not survive a fork.

@@ -164,7 +164,10 @@ class Settings(BaseSettings):
     relay_window: int = Field(1000, gt=0, description="Doorbells a queue may hold before the relay stops adding more.")
     ring_again_seconds: float = Field(6, gt=0, description="Least seconds between two rings of one job by the relay.")
     stuck_seconds: float = Field(
-        60, gt=0, description="How long a job may outlive its time limit before its worker counts as stuck."
+        60,
+        gt=0,
+        description="How long a job may outlive its time limit before its worker counts as stuck; it ends itself one "
+        "lease later.",
     )
     statement_timeout_seconds: float = Field(60, gt=0, description="Longest statement outside an actor's own limit.")
 

@@ -90,6 +90,21 @@ def die(job: Job, mark: str) -> None:
     os.kill(os.getpid(), signal.SIGKILL)
 
 
+@actor(queue=QUEUE, time_limit=30)
+def die_later(job: Job, mark: str, seconds: float) -> None:
+    """Leave a mark, and after a while kill the worker."""
+    _leave(job, mark)
+    time.sleep(seconds)
+    os.kill(os.getpid(), signal.SIGKILL)
+
+
+@actor(queue=QUEUE, time_limit=600)
+def sleep_through(job: Job, mark: str, seconds: float) -> None:
+    """Leave a mark and sleep where no interruption reaches, within the time limit."""
+    _leave(job, mark)
+    time.sleep(seconds)
+
+
 @actor(queue=QUEUE, time_limit=0.5, max_retries=0)
 def hang(job: Job, mark: str, in_database: bool) -> None:
     """Leave a mark and run past the time limit, in Python or in the database."""
@@ -105,6 +120,13 @@ def sleep_on(job: Job, mark: str, seconds: float) -> None:
     """Leave a mark and run past the time limit where no interruption reaches."""
     _leave(job, mark)
     time.sleep(seconds)
+
+
+@actor(queue=QUEUE, time_limit=60)
+def hold_the_interpreter(job: Job, mark: str) -> None:
+    """Leave a mark and let no other thread run, for minutes."""
+    _leave(job, mark)
+    sum(range(10**11))
 
 
 @actor(queue=QUEUE, time_limit=60)

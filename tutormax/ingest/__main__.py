@@ -1,6 +1,7 @@
 """`python -m tutormax.ingest --organization NAME FILE...`: a customer's own files into the database."""
 
 import argparse
+import signal
 import sys
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
@@ -173,4 +174,6 @@ def _failed(errors: Console, message: str, code: int) -> int:
 
 
 if __name__ == "__main__":
+    # Told to stop, it says what is in, as after Ctrl-C.
+    signal.signal(signal.SIGTERM, signal.default_int_handler)
     sys.exit(main())

@@ -10,6 +10,7 @@ from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import dataclass
 from enum import StrEnum
+from functools import partial
 from typing import Any
 from uuid import UUID
 
@@ -180,7 +181,7 @@ def _attempt(plan: Plan, lease: Lease, limits: settings.Settings) -> tuple[Outco
     job = Job(lease, db.engine(), lease_seconds=limits.job_lease_seconds, time_limit_seconds=plan.time_limit_seconds)
     started = time.monotonic()
     try:
-        with keeper().watch(job):
+        with keeper().watch(job, partial(_given_up, plan, job, limits)):
             failpoints.reach(Failpoint.BEFORE_EFFECT)
             result = plan.function(job, **plan.arguments.unpack(job.lease.args))
             failpoints.reach(Failpoint.AFTER_EFFECT)
@@ -209,6 +210,11 @@ def _close(job: Job, *, broken: bool) -> None:
         job.close(broken=broken)
     except SQLAlchemyError as error:
         _log.warning("connection lost", error=str(error).splitlines()[0])
+
+
+def _given_up(plan: Plan, job: Job, limits: settings.Settings, why: type[Interruption]) -> Outcome:
+    """Write what becomes of a job that does not hear that it is to stop; its thread will write nothing more."""
+    return _ended_badly(plan, job, limits, why())
 
 
 def _ended_badly(plan: Plan, job: Job, limits: settings.Settings, error: BaseException) -> Outcome:

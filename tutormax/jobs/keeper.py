@@ -1,9 +1,15 @@
-"""The keeper: one thread a process that renews the leases of its running jobs and tells them when to stop."""
+"""The keeper: one thread a process that renews the leases of its running jobs and tells them when to stop.
 
+What cannot be told, it ends: a job in a call that no exception reaches is given up in the ledger and the worker's
+process with it; a call that lets no thread run, the keeper's included, is ended by a timer outside the interpreter.
+"""
+
+import faulthandler
 import logging
+import os
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from typing import Any
 from uuid import UUID
@@ -32,13 +38,18 @@ _log = log.get(__name__)
 BEAT_SECONDS = 0.25
 # An actor that swallowed an interruption hears it again.
 REPEAT_SECONDS = 5.0
+# A worker that shuts down waits so long for a job that was told to stop; others of the process, too, when one is stuck.
+STOP_SECONDS = 4.0
+
+GiveUp = Callable[[type[Interruption]], object]
 
 
 class Watched:
     """One running job, what is to be told to it, and when."""
 
-    def __init__(self, job: Job) -> None:
+    def __init__(self, job: Job, give_up: GiveUp) -> None:
         self.job = job
+        self.give_up = give_up
         self.deadline = time.monotonic() + job.time_limit_seconds
         self.told_at = -REPEAT_SECONDS
         self.reported: dict[str, Any] | None = None
@@ -52,12 +63,13 @@ class Keeper(threading.Thread):
         self._watched: dict[UUID, Watched] = {}
         self._lock = threading.Lock()
         self._shutdown_at: float | None = None
+        self._owns_process = False
 
     @contextmanager
-    def watch(self, job: Job) -> Iterator[None]:
-        """Keep a job's lease while the block runs."""
+    def watch(self, job: Job, give_up: GiveUp) -> Iterator[None]:
+        """Keep a job's lease while the block runs; one that cannot be stopped is given up before its process ends."""
         with self._lock:
-            self._watched[job.id] = Watched(job)
+            self._watched[job.id] = Watched(job, give_up)
         try:
             yield
         finally:
@@ -77,6 +89,10 @@ class Keeper(threading.Thread):
         now = time.monotonic()
         return max((now - watched.deadline for watched in list(self._watched.values())), default=0.0)
 
+    def own_process(self) -> None:
+        """End the process when a job in it cannot be stopped: it is a worker, and somebody starts another."""
+        self._owns_process = True
+
     def shut_down(self, *, grace_seconds: float) -> None:
         """Let running jobs end by themselves for a moment, then ask them to stop."""
         self._shutdown_at = time.monotonic() + grace_seconds
@@ -91,6 +107,34 @@ class Keeper(threading.Thread):
             if self._watched and now - renewed_at >= min(settings.current().job_lease_seconds / 3, 1.0):
                 renewed_at = now
                 self.renew(now)
+            if self._owns_process:
+                self._end_what_does_not_stop(now)
+
+    def _end_what_does_not_stop(self, now: float) -> None:
+        limits = settings.current()
+        # Wound up again at every beat, and it needs no interpreter. Without a beat no lease is renewed, so by then
+        # others hold these jobs, and nothing that this process does will be committed.
+        faulthandler.dump_traceback_later(limits.stuck_seconds + 2 * limits.job_lease_seconds, exit=True)
+        watched = list(self._watched.values())
+        stuck = any(now >= one.deadline + limits.stuck_seconds + limits.job_lease_seconds for one in watched)
+        deaf = bool(watched) and self._shutdown_at is not None and now >= self._shutdown_at + STOP_SECONDS
+        if stuck or deaf:
+            self._end(watched, now)
+
+    def _end(self, watched: list[Watched], now: float) -> None:
+        """End the process: every job of it is given up, those that ran into their time limit as having failed."""
+        innocent = [one for one in watched if now < one.deadline]
+        for one in innocent:
+            self._tell(one, ShutdownInterruption, now)
+        end = time.monotonic() + STOP_SECONDS
+        while time.monotonic() < end and any(self._watched.get(one.job.id) is one for one in innocent):
+            time.sleep(BEAT_SECONDS)
+            self.renew(now)
+        for one in list(self._watched.values()):
+            late = now >= one.deadline
+            _log.error("job cannot be stopped, its process is ended", job_id=str(one.job.id), past_its_limit=late)
+            one.give_up(DeadlineInterruption if late else ShutdownInterruption)
+        os._exit(1)
 
     def _tell_the_late(self, now: float) -> None:
         for watched in list(self._watched.values()):

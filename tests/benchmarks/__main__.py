@@ -8,7 +8,7 @@ from importlib import import_module
 from pathlib import Path
 
 from tests.benchmarks.measure import Figure, keep, machine, show
-from tutormax import db, log, schema, servers
+from tutormax import broker, db, log, schema, servers
 
 SUITES = ("jobs", "stages")
 
@@ -20,6 +20,7 @@ def main(names: list[str]) -> None:
     with tempfile.TemporaryDirectory() as directory, servers.embedded(Path(directory)) as served:
         # For this process and the workers that it starts.
         os.environ.update(DATABASE_URL=served.database_url, REDIS_URL=served.broker_url)
+        broker.install()
         with db.transaction() as connection:
             schema.upgrade(connection)
         figures = []

@@ -23,6 +23,8 @@ from tests.faults.harness import eventually, free_port
 
 BIN = Path(sys.executable).parent
 READY_SECONDS = 90.0
+# Longer than anybody waits for it here.
+LONG_JOB = ("generate_synthetic_data", "--num-tutors", "5000", "--num-sessions", "500000")
 MIGRATE = ("python", "-m", "tutormax", "migrate")
 
 
@@ -30,6 +32,25 @@ MIGRATE = ("python", "-m", "tutormax", "migrate")
 def stores() -> Iterator[Stores]:
     with debian_stores() as made:
         yield made
+
+
+def long_job(stores: Stores) -> tuple[str, int, int]:
+    """Return state, attempts and recoveries of the newest long job."""
+    with psycopg.connect(stores.secret("database_url")) as connection:
+        row = connection.execute(
+            "select state, attempts, recoveries from jobs where actor = %s order by created_at desc", [LONG_JOB[0]]
+        ).fetchone()
+    assert row is not None
+    return row
+
+
+@pytest.fixture(autouse=True)
+def no_job_of_before(stores: Stores) -> Iterator[None]:
+    """Forget the long job, so that it does not go on under the next format."""
+    yield
+    with psycopg.connect(stores.secret("database_url")) as connection:
+        if connection.execute("select to_regclass('jobs')").fetchone() != (None,):
+            connection.execute("delete from jobs where actor = %s", [LONG_JOB[0]])
 
 
 @pytest.mark.timeout(300)
@@ -49,9 +70,15 @@ def test_what_is_stated_comes_up_works_and_stops_in_time(name: str, stores: Stor
             evaluation, stores, tmp_path, "python", "-m", "tutormax.enqueue", "evaluate_tutor_performance", "--wait"
         )
         assert "done" in done
+        run(evaluation, stores, tmp_path, "python", "-m", "tutormax.enqueue", *LONG_JOB)
+        eventually(lambda: long_job(stores)[0] == "running", seconds=READY_SECONDS)
         took = {each.stated.name: round(stop(each), 1) for each in processes}
         for each in processes:
             assert each.stated.watchdog_seconds is None or "STOPPING=1" in each.hear()
+    # Handed back, or ended in time; not left behind for others to find.
+    state, attempts, recoveries = long_job(stores)
+    assert state in ("pending", "done")
+    assert (attempts, recoveries) == (0, 0) or state == "done"
     print(f"\n{name}: seconds to stop {took}")  # noqa: T201 - what whoever runs this wants to know
 
 

@@ -7,11 +7,16 @@ from contextlib import contextmanager
 from datetime import UTC, datetime
 from pathlib import Path
 
+import hypothesis
 import pytest
 from sqlalchemy import Connection, Engine, make_url
 
 from tests.schema_ahead import widen
 from tutormax import db, partitions, schema, servers, settings
+
+# How fast the machine is, is no property of what is tested.
+hypothesis.settings.register_profile("tutormax", deadline=None)
+hypothesis.settings.load_profile("tutormax")
 
 # The month in which the tests play; factories write around it.
 NOW = datetime(2026, 6, 15, 12, 0, tzinfo=UTC)

@@ -15,7 +15,7 @@ from typing import Any
 import pytest
 from sqlalchemy import Engine, Row, delete, func, select, update
 
-from tutormax import db, enqueue
+from tutormax import db, enqueue, settings
 from tutormax.following import Standing
 from tutormax.jobs import Job, JobActor, ring
 from tutormax.tables import jobs
@@ -123,6 +123,18 @@ def test_every_argument_is_stored_as_its_type() -> None:
     }
     assert (row.queue, row.priority) == ("probes", 3)
     assert row.requested_by.startswith("cli:")
+
+
+def test_a_full_queue_is_said_in_a_sentence_and_nothing_is_sent(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setenv("TUTORMAX_QUEUE_CAP", "1")
+    settings.current.cache_clear()
+    first, second = (trigger("greet", "--name", name) for name in ("ann", "bob"))
+    settings.current.cache_clear()
+
+    assert (first, second, len(rows())) == (0, 1, 1)
+    assert "queue probes is full: 1 jobs wait and 1 more would pass its cap of 1" in capsys.readouterr().err
 
 
 def test_what_is_not_given_is_left_to_the_actor() -> None:

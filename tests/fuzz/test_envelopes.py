@@ -132,3 +132,18 @@ def test_no_message_hurts_a_worker_and_the_next_good_one_runs(working: Redis, lo
     eventually(lambda: states() == {"done": Sent.count})
     assert pushed >= examples(6, 200) * MESSAGES
     assert "Traceback" not in log.read_text()
+
+
+def test_malformed_messages_by_the_thousand_delay_the_next_good_one_by_less_than_ten_seconds(working: Redis) -> None:
+    Sent.count = 0
+    good()
+    eventually(lambda: states() == {"done": 1}, seconds=90)
+    pipeline = working.client().pipeline(transaction=False)
+    for number in range(examples(1000, 10_000)):
+        pipeline.rpush(broker.list_name(QUEUE), b"\xff" * (number % 100))
+    pipeline.execute()
+
+    good()
+
+    # The promise itself, so here a time is what is asserted.
+    eventually(lambda: states() == {"done": 2}, seconds=10)

@@ -35,12 +35,13 @@ def nested(depth: int) -> list[Any]:
         ({"a": {"b": nested(7)}}, "more than 8 levels"),
         (math.nan, "no number"),
         (math.inf, "no number"),
+        (2.0**63, "no number of 64 bits"),
         (10**400, "more than 64 bits"),
         ("a\0b", "text that cannot be kept"),
         ({"\ud800": 1}, "text that cannot be kept"),
         (object(), "object"),
     ],
-    ids=["long", "deep", "very deep", "deep map", "nan", "infinity", "huge", "nul", "surrogate", "object"],
+    ids=["long", "deep", "very deep", "deep map", "nan", "infinity", "large", "huge", "nul", "surrogate", "object"],
 )
 def test_what_cannot_be_kept_is_refused_before_anything_is_written(value: object, told: str) -> None:
     with pytest.raises(InvalidArgumentsError, match=told):

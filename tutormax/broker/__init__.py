@@ -40,6 +40,8 @@ __all__ = [
 
 _log = log.get(__name__)
 
+TELL_AGAIN_SECONDS = 1.0
+
 
 class Queue(StrEnum):
     """The queues; each scales by itself."""
@@ -72,6 +74,7 @@ class DoorbellBroker(dramatiq.Broker):
         self._carrier = PerProcess(lambda: open_carrier(self.url))
         # When each queue's consumer last went round its loop, by a clock that nobody sets.
         self.polled_at: dict[str, float] = {}
+        self._told_at: dict[str, float] = {}
 
     @property
     def url(self) -> str:
@@ -148,8 +151,11 @@ class DoorbellBroker(dramatiq.Broker):
 
     def put_aside(self, queue: str, raw: bytes, why: str) -> None:
         """Keep a message that is no doorbell where an operator can look at it."""
-        _log.warning("malformed message put aside", queue=queue, why=why, bytes=len(raw))
         metrics.MESSAGES_MALFORMED.labels(queue).inc()
+        # All are counted and kept, one a second is told: thousands of words of ours would hold up the work.
+        if time.monotonic() - self._told_at.get(queue, -TELL_AGAIN_SECONDS) >= TELL_AGAIN_SECONDS:
+            self._told_at[queue] = time.monotonic()
+            _log.warning("malformed message put aside", queue=queue, why=why, bytes=len(raw))
         self.carrier.put_aside(queue, raw[:LARGEST_DOORBELL_BYTES])
 
 

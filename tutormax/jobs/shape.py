@@ -1,6 +1,5 @@
 """The shape of arguments: what means the same to everybody who reads it from the ledger, and is not too much of it."""
 
-import math
 from collections.abc import Iterator, Mapping
 from typing import Any
 
@@ -41,7 +40,8 @@ def _fault(value: Any) -> str | None:
         odd = any(character == "\0" or "\ud800" <= character <= "\udfff" for character in value)
         return "text that cannot be kept" if odd else None
     if isinstance(value, float):
-        return None if math.isfinite(value) else f"{value}, which is no number,"
+        # PostgreSQL gives a large one back as a whole number, all of its digits.
+        return None if abs(value) < LARGEST_NUMBER else f"{value}, which is no number of 64 bits,"
     if isinstance(value, int):
         return None if -LARGEST_NUMBER <= value < LARGEST_NUMBER else "a number of more than 64 bits"
     return None

@@ -10,7 +10,7 @@ import pytest
 from hypothesis import HealthCheck, Phase, given, settings
 from hypothesis import strategies as st
 
-from tests.faults.harness import Redis, Worker, eventually, states
+from tests.faults.harness import Redis, Worker, eventually, relaying, states
 from tests.fuzz.scale import examples
 from tests.jobs import probes
 from tests.jobs.probes import QUEUE
@@ -143,7 +143,9 @@ def test_malformed_messages_by_the_thousand_delay_the_next_good_one_by_less_than
         pipeline.rpush(broker.list_name(QUEUE), b"\xff" * (number % 100))
     pipeline.execute()
 
-    good()
+    # So many doorbells lie there that nobody adds one; the relay does as soon as there is room.
+    with relaying():
+        good()
 
-    # The promise itself, so here a time is what is asserted.
-    eventually(lambda: states() == {"done": 2}, seconds=10)
+        # The promise itself, so here a time is what is asserted.
+        eventually(lambda: states() == {"done": 2}, seconds=10)

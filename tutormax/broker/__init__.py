@@ -16,7 +16,7 @@ from dramatiq.errors import ConnectionClosed
 from sqlalchemy.exc import SQLAlchemyError
 
 from tutormax import log, metrics, servers
-from tutormax.broker.carrier import BrokerAwayError, Carrier, Parcel
+from tutormax.broker.carrier import MALFORMED_KEPT, BrokerAwayError, Carrier, Parcel
 from tutormax.broker.carriers import consumer_on, open_carrier
 from tutormax.broker.consumer import DoorbellConsumer
 from tutormax.broker.envelope import LARGEST_DOORBELL_BYTES, pack
@@ -41,6 +41,7 @@ __all__ = [
 _log = log.get(__name__)
 
 TELL_AGAIN_SECONDS = 1.0
+KEEP_AGAIN_SECONDS = 60.0
 
 
 class Queue(StrEnum):
@@ -75,6 +76,7 @@ class DoorbellBroker(dramatiq.Broker):
         # When each queue's consumer last went round its loop, by a clock that nobody sets.
         self.polled_at: dict[str, float] = {}
         self._told_at: dict[str, float] = {}
+        self._kept_since: dict[str, tuple[float, int]] = {}
 
     @property
     def url(self) -> str:
@@ -152,11 +154,21 @@ class DoorbellBroker(dramatiq.Broker):
     def put_aside(self, queue: str, raw: bytes, why: str) -> None:
         """Keep a message that is no doorbell where an operator can look at it."""
         metrics.MESSAGES_MALFORMED.labels(queue).inc()
-        # All are counted and kept, one a second is told: thousands of words of ours would hold up the work.
+        # All are counted, a thousand a minute are kept and one a second is told: thousands would hold up the work.
         if time.monotonic() - self._told_at.get(queue, -TELL_AGAIN_SECONDS) >= TELL_AGAIN_SECONDS:
             self._told_at[queue] = time.monotonic()
             _log.warning("malformed message put aside", queue=queue, why=why, bytes=len(raw))
-        self.carrier.put_aside(queue, raw[:LARGEST_DOORBELL_BYTES])
+        if self._is_kept(queue):
+            self.carrier.put_aside(queue, raw[:LARGEST_DOORBELL_BYTES])
+
+    def _is_kept(self, queue: str) -> bool:
+        """Tell whether a message that is put aside is among those of this minute that are kept."""
+        now = time.monotonic()
+        began, kept = self._kept_since.get(queue, (now, 0))
+        if now - began > KEEP_AGAIN_SECONDS:
+            began, kept = now, 0
+        self._kept_since[queue] = began, kept + 1
+        return kept < MALFORMED_KEPT
 
 
 def install(

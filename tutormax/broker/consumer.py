@@ -35,12 +35,16 @@ class DoorbellConsumer(Consumer):
             message = unpack(raw, self.queue)
         except (ValueError, RecursionError) as error:
             self.broker.put_aside(self.queue, raw, str(error))
+            self.sweep()
             return None
         if message.actor_name not in self.broker.actors:
             # A newer producer's job: it stays pending until a worker that knows it comes by.
             _log.warning("doorbell of an unknown actor ignored", actor=message.actor_name, queue=self.queue)
             return None
         return message
+
+    def sweep(self) -> None:
+        """Look for more of what is no doorbell, where the carrier can be looked through."""
 
     def nack(self, message: MessageProxy) -> None:
         """Make room for another doorbell; what became of the job stands in the ledger."""

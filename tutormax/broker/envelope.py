@@ -56,3 +56,12 @@ def unpack(raw: bytes, queue: str) -> dramatiq.Message[object]:
         message_id=envelope.message_id,
         message_timestamp=envelope.message_timestamp,
     )
+
+
+def is_doorbell(raw: bytes, queue: str) -> bool:
+    """Tell whether a message is a doorbell of a queue."""
+    try:
+        unpack(raw, queue)
+    except (ValueError, RecursionError):
+        return False
+    return True

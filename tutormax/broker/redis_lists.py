@@ -12,10 +12,15 @@ from dramatiq.errors import ConnectionClosed
 from redis.backoff import NoBackoff
 from redis.retry import Retry
 
+from tutormax import metrics
 from tutormax.broker.carrier import ANSWER_SECONDS, MALFORMED_KEPT, BrokerAwayError, Parcel
 from tutormax.broker.consumer import BLOCK_SECONDS, DoorbellConsumer
+from tutormax.broker.envelope import LARGEST_DOORBELL_BYTES, is_doorbell
 from tutormax.jobs import ring
 from tutormax.jobs.ring import Doorbell, Reason
+
+# Large messages among them are held in memory for a moment.
+SWEPT_AT_ONCE = 200
 
 if TYPE_CHECKING:
     from tutormax.broker import DoorbellBroker
@@ -67,6 +72,23 @@ class RedisLists:
         with _away():
             pipeline.execute()
 
+    def take(self, queue: str, most: int) -> list[bytes]:
+        """Take up to so many messages from the front at once."""
+        with _away():
+            taken: Any = self.client.lpop(list_name(queue), most)
+            return taken or []
+
+    def put_back(self, queue: str, good: Sequence[bytes], aside: Sequence[bytes]) -> None:
+        """Put back at the front what was taken, in its order, and the others aside, in one round trip."""
+        pipeline = self.client.pipeline(transaction=False)
+        if good:
+            pipeline.lpush(list_name(queue), *reversed(good))
+        if aside:
+            pipeline.lpush(f"{list_name(queue)}:malformed", *aside)
+            pipeline.ltrim(f"{list_name(queue)}:malformed", 0, MALFORMED_KEPT - 1)
+        with _away():
+            pipeline.execute()
+
     def ping(self) -> None:
         """Ask whether it answers."""
         with _away():
@@ -107,16 +129,30 @@ class RedisConsumer(DoorbellConsumer):
             if self._held >= self.limit and not self._free.wait_for(self._has_room, timeout=BLOCK_SECONDS):
                 return None
         try:
-            answer: Any = self._client().blpop([list_name(self.queue)], timeout=BLOCK_SECONDS)
+            answer: Any = self._lists().client.blpop([list_name(self.queue)], timeout=BLOCK_SECONDS)
             return None if answer is None else self._taken(answer[1])
         except (redis.RedisError, BrokerAwayError) as error:
             # Whatever Redis does, stalls and refusals included, the consumer is started again.
             raise ConnectionClosed(error) from None  # type: ignore[no-untyped-call]  # dramatiq leaves it untyped
 
-    def _client(self) -> redis.Redis:
+    def sweep(self) -> None:
+        """Put aside all that is no doorbell among the next ones: where one was, there may be thousands.
+
+        If we are killed meanwhile, the doorbells among them are lost, and the relay rings again.
+        """
+        lists = self._lists()
+        taken = lists.take(self.queue, SWEPT_AT_ONCE)
+        good = [raw for raw in taken if is_doorbell(raw, self.queue)]
+        aside = [raw[:LARGEST_DOORBELL_BYTES] for raw in taken if not is_doorbell(raw, self.queue)]
+        # The first one was told of; these are counted.
+        metrics.MESSAGES_MALFORMED.labels(self.queue).inc(len(aside))
+        if taken:
+            lists.put_back(self.queue, good, aside)
+
+    def _lists(self) -> RedisLists:
         carrier = self.broker.carrier
         assert isinstance(carrier, RedisLists)  # noqa: S101  # the broker's URL chose both
-        return carrier.client
+        return carrier
 
     def _taken(self, raw: bytes) -> MessageProxy | None:
         message = self.opened(raw)

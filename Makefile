@@ -42,7 +42,7 @@ build/auditor/installed:
 
 storm: install ## 100,000 jobs, 200 kills, 100 other faults, and storms with planted bugs (30 minutes; SEED=7)
 	@$(BIN)/python -m tests.faults.storm --tier gate $(if $(SEED),--seed $(SEED))
-	@$(BIN)/python -m pytest tests/faults/test_storm.py -m slow
+	@$(BIN)/python -m pytest tests/faults -m slow -s
 
 storm-contrast: install ## the same faults over Dramatiq as it comes, printed beside ours
 	@$(BIN)/python -m tests.faults.storm.contrast $(ARGS)

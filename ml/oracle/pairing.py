@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
-from sqlalchemy import Connection, select
+from sqlalchemy import Connection, select, text
 
 from ml.features.build import Spine
 from ml.oracle.filter import Evening, evenings
@@ -70,6 +70,8 @@ def _world_of(connection: Connection, organization_id: int) -> Written:
 def _looks(connection: Connection, organization_id: int, written: Written, spine: Spine) -> Iterator[Look]:
     if (spine.as_of.astype("datetime64[D]") != spine.as_of).any():
         raise NotMidnightError("the oracle knows whole days; ask as of midnights, UTC")
+    # A long history is lived for minutes between two statements.
+    connection.execute(text("set local idle_in_transaction_session_timeout = 0"))
     ordinals = _ordinals(connection, organization_id, spine)
     days = spine.as_of.astype("datetime64[D]").astype(np.int64)
     lived = evenings(written.parameters, written.seed, instants.day_number(written.first_day))

@@ -191,6 +191,13 @@ def test_an_honest_model_is_held_to_the_oracle_and_passes(exam: Exam, marks: dic
     assert judge(held, Population.SYNTHETIC).decision is Decision.PROMOTE
 
 
+def test_the_oracle_may_think_for_as_long_as_it_takes(exam: Exam) -> None:
+    after_training(exam)
+
+    left_idle = exam.connection.execute(text("select current_setting('idle_in_transaction_session_timeout')"))
+    assert left_idle.scalar_one() == "0"
+
+
 def test_the_oracle_is_not_asked_by_who_may_not_read_the_truth(exam: Exam) -> None:
     exam.connection.exec_driver_sql((ROOT / "deploy/postgresql/roles.sql").read_text(encoding="utf-8"))
     exam.connection.execute(text("set local role tutormax_product"))

@@ -249,8 +249,9 @@ def test_of_jobs_that_went_silent_twice_one_at_a_time_is_tried(connection: Conne
     assert tried not in then
 
 
-def test_while_a_suspect_runs_no_other_is_tried(connection: Connection) -> None:
+def test_while_a_suspect_runs_no_other_of_any_queue_is_tried(connection: Connection) -> None:
     running, waiting = asked(connection), asked(connection)
+    connection.execute(update(jobs).where(jobs.c.job_id == running).values(queue="another"))
     for job in (running, waiting, running, waiting):
         taken(connection, job, seconds=-1)
 
@@ -259,6 +260,20 @@ def test_while_a_suspect_runs_no_other_is_tried(connection: Connection) -> None:
 
     assert relay.silent(connection, QUEUE, ring_again_seconds=6) == []
     assert row(connection, waiting).recoveries == 1
+
+
+def test_no_suspect_waits_for_its_turn_for_longer_than_a_minute(connection: Connection) -> None:
+    running, waiting = asked(connection), asked(connection)
+    for job in (running, waiting, running, waiting):
+        taken(connection, job, seconds=-1)
+    connection.execute(update(jobs).where(jobs.c.job_id == running).values(rung_at=datetime.now(UTC)))
+    taken(connection, running)
+
+    connection.execute(
+        update(jobs).where(jobs.c.job_id == waiting).values(lease_until=datetime.now(UTC) - timedelta(minutes=2))
+    )
+
+    assert [each.job_id for each in relay.silent(connection, QUEUE, ring_again_seconds=6)] == [waiting]
 
 
 def test_the_relay_rings_for_the_most_urgent_first(connection: Connection) -> None:

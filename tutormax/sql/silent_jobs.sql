@@ -1,11 +1,15 @@
 -- silent_jobs: for which jobs of one queue must somebody else come, because their worker went silent?
--- One row for each, now marked as rung; none that was rung for a moment ago. Of those that went silent twice only one
--- at a time: one of them may kill its workers, and the others would be taken for guilty, having died with it.
+-- One row for each, now marked as rung; none that was rung for a moment ago. Of those that went silent twice, of whatever
+-- queue, one at a time: one of them may kill its workers, which serve several queues, and the others would be taken for
+-- guilty, having died with it. None waits for longer than a minute for its turn.
 with silent as (
     select
         job_id,
-        recoveries > 0 as suspect,
-        row_number() over (partition by recoveries > 0 order by lease_until) as turn
+        recoveries > 0 and lease_until > clock_timestamp() - interval '1 minute' as suspect,
+        row_number() over (
+            partition by recoveries > 0 and lease_until > clock_timestamp() - interval '1 minute'
+            order by lease_until
+        ) as turn
     from jobs
     where
         state = 'running'
@@ -19,7 +23,6 @@ watched as (
     from jobs
     where
         state = 'running'
-        and queue = :queue
         and (
             (recoveries > 1 and lease_until >= clock_timestamp())
             or (

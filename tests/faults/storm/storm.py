@@ -163,7 +163,7 @@ def restarts(running: Cluster, outages: Sequence[tuple[float, float]]) -> Restar
         " from grants before join grants after using (job_id)"
         " where after.fence = before.fence + 1 and after.recoveries = before.recoveries + 1"
         " and before.worker like '%:' || :pid and before.at < to_timestamp(:killed)"
-        " and after.at > to_timestamp(:killed)"
+        " and after.at > to_timestamp(:killed) and before.at > to_timestamp(:killed) - interval '1 minute'"
     )
     everything, calm = [], []
     with running.engine.connect() as connection:

@@ -406,9 +406,9 @@ def test_named_servers_are_taken_as_they_are_and_none_is_started(home: Path) -> 
 
 
 def test_with_a_named_database_only_valkey_is_started(home: Path, client: Start) -> None:
-    endpoints = served(client(home / "half", database_url="postgres://someone@there/db"))
+    endpoints = served(client(home / "half", database_url="postgres://someone@localhost/db"))
 
-    assert endpoints.database_url == "postgresql+psycopg://someone@there/db"
+    assert endpoints.database_url == "postgresql+psycopg://someone@localhost/db"
     assert valkey(endpoints).ping()
     assert not (home / "half" / "postgres").exists()
 

@@ -5,6 +5,7 @@ import threading
 import time
 from collections.abc import Iterator
 from datetime import timedelta
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -12,7 +13,7 @@ from sqlalchemy import insert, select
 
 from actors.default import promote_model, roll_back_model
 from tests.ml.trained import AT
-from tutormax import db
+from tutormax import db, settings
 from tutormax.__main__ import main
 from tutormax.jobs import JobActor, ring
 from tutormax.tables import jobs, models
@@ -92,8 +93,13 @@ def test_a_model_is_compared_with_the_champion_unless_another_is_named(capsys: p
 
 
 @pytest.mark.usefixtures("worker")
-def test_a_refusal_of_the_worker_is_one_line_and_exit_code_1(capsys: pytest.CaptureFixture[str]) -> None:
+def test_a_refusal_of_the_worker_is_one_line_and_exit_code_1(
+    capsys: pytest.CaptureFixture[str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     # The rows name files that are not there.
+    (tmp_path / "synthetic").mkdir()
+    monkeypatch.setenv("WORKER_MODEL_SAVE_PATH", str(tmp_path))
+    settings.current.cache_clear()
     assert main(["models", "promote", OLDER, "--reason", "a test"]) == 1
 
     assert "ArtefactError" in capsys.readouterr().err

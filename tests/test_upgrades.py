@@ -15,6 +15,8 @@ from tests.faults.harness import ROOT, Worker, eventually, left, states
 from tests.jobs import probes
 from tests.schema_ahead import FUTURE, widen
 from tutormax import db, schema
+from tutormax.broker import DoorbellBroker
+from tutormax.jobs import ring
 from tutormax.schema import OutdatedSchemaError
 
 REVISIONS = schema.revisions()
@@ -184,7 +186,17 @@ def test_new_code_on_an_old_schema_refuses_what_is_asked_for_and_names_the_remed
         assert "run python -m tutormax migrate" in one.stdout + one.stderr
 
 
-@pytest.mark.usefixtures("database")
+@pytest.fixture
+def rung() -> Iterator[None]:
+    """Whoever sends a job here rings for it, whatever other tests have left."""
+    bell = DoorbellBroker(os.environ["REDIS_URL"])
+    ring.use(bell)
+    yield
+    ring.use(None)
+    bell.close()
+
+
+@pytest.mark.usefixtures("database", "rung")
 def test_a_new_worker_on_an_old_schema_takes_no_work_until_the_schema_is_migrated(tmp_path: Path) -> None:
     log = tmp_path / "worker.log"
     with at_revision(REVISIONS[-2]):
@@ -199,7 +211,7 @@ def test_a_new_worker_on_an_old_schema_takes_no_work_until_the_schema_is_migrate
     assert left() == ["a"]
 
 
-@pytest.mark.usefixtures("database")
+@pytest.mark.usefixtures("database", "rung")
 def test_an_old_worker_on_a_new_schema_works_on() -> None:
     with db.transaction() as connection:
         widen(connection)

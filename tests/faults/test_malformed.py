@@ -1,7 +1,6 @@
 """Ten thousand messages that are none stand before a good one."""
 
 import time
-from collections.abc import Iterator
 from uuid import UUID
 
 import pytest
@@ -11,24 +10,8 @@ from tests.faults.harness import Redis, Worker, eventually, left, relaying, stat
 from tests.faults.storm.nemesis import forged
 from tests.jobs import probes
 from tutormax import broker, db
-from tutormax.jobs import ring
 
 FORGED = 10_000
-
-
-@pytest.fixture
-def own_redis(database: str) -> Iterator[Redis]:
-    """A Redis of the test's own, rung by this process, and a table of effects."""
-    assert database
-    started = Redis()
-    bell = broker.DoorbellBroker(started.url)
-    ring.use(bell)
-    with db.transaction() as connection:
-        probes.make_effects(connection)
-    yield started
-    ring.use(None)
-    bell.close()
-    started.close()
 
 
 def finished_at(job: UUID) -> float:

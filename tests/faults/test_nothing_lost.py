@@ -7,9 +7,9 @@ import pytest
 from sqlalchemy import text
 
 from tests.faults.brokers import started_broker
-from tests.faults.harness import Broker, Worker, eventually, left, relaying, states
+from tests.faults.harness import Broker, Worker, eventually, left, relaying, rung_by_us, states
 from tests.jobs import probes
-from tutormax import broker, db
+from tutormax import db
 from tutormax.jobs import ring
 
 
@@ -17,15 +17,8 @@ from tutormax.jobs import ring
 def own_broker(database: str, broker_kind: str) -> Iterator[Broker]:
     """A broker that the test may kill, rung by this process, and a table of effects."""
     assert database
-    started = started_broker(broker_kind)
-    bell = broker.DoorbellBroker(started.url)
-    ring.use(bell)
-    with db.transaction() as connection:
-        probes.make_effects(connection)
-    yield started
-    ring.use(None)
-    bell.close()
-    started.close()
+    with rung_by_us(started_broker(broker_kind)) as started:
+        yield started
 
 
 def marks(prefix: str, count: int) -> list[str]:

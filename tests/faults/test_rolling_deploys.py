@@ -12,29 +12,13 @@ from sqlalchemy import text
 
 from tests.faults.harness import ROOT, Redis, eventually, left, relaying, states
 from tests.jobs import newer_probes, probes
-from tutormax import broker, db
-from tutormax.jobs import ring
+from tutormax import db
 
 pytestmark = pytest.mark.timeout(400)
 
 DEPLOYS = 20
 JOBS_A_DEPLOY = 15
 PATIENCE_SECONDS = 120.0
-
-
-@pytest.fixture
-def own_redis(database: str) -> Iterator[Redis]:
-    """A Redis of the test's own, rung by this process, and a table of effects."""
-    assert database
-    started = Redis()
-    bell = broker.DoorbellBroker(started.url)
-    ring.use(bell)
-    with db.transaction() as connection:
-        probes.make_effects(connection)
-    yield started
-    ring.use(None)
-    bell.close()
-    started.close()
 
 
 @contextmanager

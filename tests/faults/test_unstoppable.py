@@ -1,6 +1,8 @@
 """Jobs that kill their workers, hold them, or do not hear that they are to stop: they end, and others go on."""
 
-from collections.abc import Iterator
+import os
+import subprocess
+import sys
 from typing import Any
 
 import pytest
@@ -8,8 +10,7 @@ from sqlalchemy import text
 
 from tests.faults.harness import Redis, Worker, eventually, left, relaying, states
 from tests.jobs import probes
-from tutormax import broker, db
-from tutormax.jobs import ring
+from tutormax import db
 
 pytestmark = pytest.mark.timeout(400)
 
@@ -20,21 +21,6 @@ SHORT: dict[str, Any] = {
     "TUTORMAX_STUCK_SECONDS": "1",
     "TUTORMAX_RING_AGAIN_SECONDS": "2",
 }
-
-
-@pytest.fixture
-def own_redis(database: str) -> Iterator[Redis]:
-    """A Redis of the test's own, rung by this process, and a table of effects."""
-    assert database
-    started = Redis()
-    bell = broker.DoorbellBroker(started.url)
-    ring.use(bell)
-    with db.transaction() as connection:
-        probes.make_effects(connection)
-    yield started
-    ring.use(None)
-    bell.close()
-    started.close()
 
 
 def test_whoever_runs_beside_a_job_that_kills_its_workers_is_not_taken_for_guilty(own_redis: Redis) -> None:
@@ -70,6 +56,14 @@ def test_a_call_that_holds_the_interpreter_is_ended_and_in_the_end_quarantined(o
     assert left() == []
     with db.transaction() as connection:
         assert connection.execute(text("select error_type from jobs")).scalar() == "Quarantined"
+
+
+def test_a_call_that_holds_the_interpreter_before_the_first_beat_is_ended() -> None:
+    source = "from tutormax.jobs.keeper import keeper; keeper().own_process(); sum(range(10**11))"
+
+    held = subprocess.run([sys.executable, "-c", source], env=os.environ | SHORT, timeout=30, check=False)
+
+    assert held.returncode == 1
 
 
 def test_a_call_that_no_exception_reaches_is_given_up_and_its_process_ended(own_redis: Redis) -> None:

@@ -13,7 +13,8 @@ from typing import Any
 from sqlalchemy import make_url, text
 
 from tests.faults.harness import Redis, free_port
-from tutormax import db, processes, schema, servers, settings
+from tests.surroundings import environment
+from tutormax import db, processes, schema
 from tutormax.broker import Queue
 from tutormax.processes import Children
 from tutormax.servers.account import account_for
@@ -157,26 +158,3 @@ def desk() -> Iterator[Desk]:
 def _show(logs: Path) -> None:
     for log in sorted(logs.glob("*.log")):
         sys.stderr.write(f"--- {log.name}\n{log.read_text(errors='replace')[-4000:]}\n")
-
-
-@contextmanager
-def environment(**changes: str) -> Iterator[None]:
-    """Change the environment of this process and its children for a while."""
-    before = {name: os.environ.get(name) for name in changes}
-    os.environ.update(changes)
-    _forget()
-    try:
-        yield
-    finally:
-        for name, value in before.items():
-            if value is None:
-                os.environ.pop(name)
-            else:
-                os.environ[name] = value
-        _forget()
-
-
-def _forget() -> None:
-    if "DATABASE_URL" in os.environ or not servers.is_embedded(settings.current()):
-        db.dispose()
-    settings.current.cache_clear()

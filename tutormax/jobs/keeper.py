@@ -92,6 +92,8 @@ class Keeper(threading.Thread):
     def own_process(self) -> None:
         """End the process when a job in it cannot be stopped: it is a worker, and somebody starts another."""
         self._owns_process = True
+        # Now, not at the first beat: a job that is already waiting may hold the interpreter before there is one.
+        self._wind_up()
 
     def shut_down(self, *, grace_seconds: float) -> None:
         """Let running jobs end by themselves for a moment, then ask them to stop."""
@@ -111,15 +113,20 @@ class Keeper(threading.Thread):
                 self._end_what_does_not_stop(now)
 
     def _end_what_does_not_stop(self, now: float) -> None:
+        self._wind_up()
         limits = settings.current()
-        # Wound up again at every beat, and it needs no interpreter. Without a beat no lease is renewed, so by then
-        # others hold these jobs, and nothing that this process does will be committed.
-        faulthandler.dump_traceback_later(limits.stuck_seconds + 2 * limits.job_lease_seconds, exit=True)
         watched = list(self._watched.values())
         stuck = any(now >= one.deadline + limits.stuck_seconds + limits.job_lease_seconds for one in watched)
         deaf = bool(watched) and self._shutdown_at is not None and now >= self._shutdown_at + STOP_SECONDS
         if stuck or deaf:
             self._end(watched, now)
+
+    @staticmethod
+    def _wind_up() -> None:
+        # Wound up again at every beat, and it needs no interpreter. Without a beat no lease is renewed, so by then
+        # others hold these jobs, and nothing that this process does will be committed.
+        limits = settings.current()
+        faulthandler.dump_traceback_later(limits.stuck_seconds + 2 * limits.job_lease_seconds, exit=True)
 
     def _end(self, watched: list[Watched], now: float) -> None:
         """End the process: every job of it is given up, those that ran into their time limit as having failed."""

@@ -19,7 +19,8 @@ from sqlalchemy import Engine, make_url, text
 from tests.faults.harness import free_port
 from tests.faults.storm import actors
 from tests.faults.storm.proxy import Proxy
-from tutormax import db, schema, settings
+from tests.surroundings import environment
+from tutormax import db, schema
 from tutormax.populations import Population
 from tutormax.servers.account import account_for
 from tutormax.servers.place import place_of
@@ -242,28 +243,6 @@ def _start(made: Cluster, direct: str, *, stock: bool) -> None:
         made.add(f"scheduler {number}", "tests.faults.storm.scheduler", DATABASE_URL=direct)
     made.add("publisher", "tests.faults.storm.publisher", DATABASE_URL=direct)
     made.add("exporter", "tutormax.exporter", DATABASE_URL=direct)
-
-
-@contextmanager
-def environment(**changes: str) -> Iterator[None]:
-    """Change the environment of this process and its children for a while."""
-    before = {name: os.environ.get(name) for name in changes}
-    os.environ.update(changes)
-    _forget()
-    try:
-        yield
-    finally:
-        for name, value in before.items():
-            if value is None:
-                os.environ.pop(name)
-            else:
-                os.environ[name] = value
-        _forget()
-
-
-def _forget() -> None:
-    db.dispose()
-    settings.current.cache_clear()
 
 
 def eventually(holds: Callable[[], bool], seconds: float) -> bool:

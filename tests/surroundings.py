@@ -1,0 +1,31 @@
+"""The environment of this process and its children, changed for a while, with all that was read of it."""
+
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+from tutormax import db, servers, settings
+
+
+@contextmanager
+def environment(**changes: str) -> Iterator[None]:
+    """Change the environment, and with it what this process has read of it, for a while."""
+    before = {name: os.environ.get(name) for name in changes}
+    os.environ.update(changes)
+    _forget()
+    try:
+        yield
+    finally:
+        for name, value in before.items():
+            if value is None:
+                os.environ.pop(name)
+            else:
+                os.environ[name] = value
+        _forget()
+
+
+def _forget() -> None:
+    # To dispose of connections to embedded servers would start them.
+    if "DATABASE_URL" in os.environ or not servers.is_embedded(settings.current()):
+        db.dispose()
+    settings.current.cache_clear()

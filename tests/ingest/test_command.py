@@ -6,6 +6,8 @@ import signal
 import subprocess
 import sys
 import time
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
@@ -122,6 +124,25 @@ def test_a_wrong_option_is_one_line_and_exit_code_2(
     assert exit_info.value.code == 2
     assert message in told
     assert told.count("\n") == 1
+
+
+def test_whoever_stops_it_is_told_so_though_the_connection_fails_in_its_turn(
+    desk: Desk, capsys: pytest.CaptureFixture[str]
+) -> None:
+    @contextmanager
+    def cut_short() -> Iterator[Connection]:
+        try:
+            yield interrupted()
+        finally:
+            raise OperationalError("copy sessions from stdin", None, Exception("the connection is lost"))
+
+    def interrupted() -> Connection:
+        raise KeyboardInterrupt
+
+    code = main([*TERMS, str(desk.write("tutors.csv", [TUTOR]))], cut_short)
+
+    assert code == 130
+    assert "interrupted; files that were not finished are not taken in" in capsys.readouterr().err
 
 
 def test_the_command_takes_files_into_the_settings_database(database: str, tmp_path: Path) -> None:

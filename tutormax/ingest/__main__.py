@@ -51,16 +51,28 @@ def main(arguments: Sequence[str] | None = None, begin: Begin | None = None) -> 
                 on_refusal=sink,
                 on_progress=bars,
             )
-    except (UnreadableFileError, OrganizationError) as error:
-        return _failed(errors, str(error), WRONG_USAGE)
-    except TutorMaxError as error:
-        return _failed(errors, str(error), REFUSED)
-    except OperationalError as error:
-        return _failed(errors, db.complaint(error), REFUSED)
-    except KeyboardInterrupt:
-        return _failed(errors, "interrupted; files that were not finished are not taken in", INTERRUPTED)
+    except BaseException as error:
+        known = _explanation(error)
+        if known is None:
+            raise
+        return _failed(errors, *known)
     _tell(reports, json=given.json)
     return TAKEN_IN if all(report.taken_in for report in reports) else REFUSED
+
+
+def _explanation(error: BaseException) -> tuple[str, int] | None:
+    if _is_interrupt(error):
+        return "interrupted; files that were not finished are not taken in", INTERRUPTED
+    if isinstance(error, UnreadableFileError | OrganizationError):
+        return str(error), WRONG_USAGE
+    if isinstance(error, TutorMaxError):
+        return str(error), REFUSED
+    return (db.complaint(error), REFUSED) if isinstance(error, OperationalError) else None
+
+
+def _is_interrupt(error: BaseException | None) -> bool:
+    """Tell whether somebody stopped it: a copy that is cut short may fail in its turn, and say only that."""
+    return error is not None and (isinstance(error, KeyboardInterrupt) or _is_interrupt(error.__context__))
 
 
 class _Parser(argparse.ArgumentParser):

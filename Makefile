@@ -26,7 +26,7 @@ up: install ## everything, kept running until Ctrl-C
 
 # Tests wait for processes more than they compute: three of them at once keep two cores busy.
 test: install ## all tests
-	@$(BIN)/python -m pytest -n 3 --dist loadfile
+	@$(BIN)/python -m pytest -n 4 --dist loadfile
 
 fuzz: install ## 10,000 messages, 10,000 calls and command lines, 1,000 files that nobody would write by hand
 	@FUZZ=full $(BIN)/python -m pytest tests/fuzz tests/ingest/test_fuzz.py --timeout 1800 --durations 5

@@ -27,7 +27,7 @@ from tutormax.populations import Population
 pytestmark = pytest.mark.timeout(300)
 
 PATIENCE_SECONDS = 90.0
-TUTORS = 60
+TUTORS = 600
 DAY = timedelta(days=1)
 
 

@@ -7,7 +7,7 @@ from typing import Any
 from uuid import UUID
 
 import pytest
-from sqlalchemy import Row, select
+from sqlalchemy import Engine, Row, make_url, select
 from sqlalchemy import text as sql
 from sqlalchemy.exc import OperationalError
 
@@ -195,6 +195,42 @@ def test_a_worker_that_lost_its_lease_writes_nothing() -> None:
 
     assert left() == []
     assert row(job).state == "running"
+
+
+def test_a_worker_that_is_replaced_and_lives_is_not_counted_as_dead() -> None:
+    def replace() -> None:
+        with db.transaction() as connection:
+            connection.execute(sql("update jobs set fence = fence + 1, recoveries = recoveries + 1"))
+
+    failpoints.arm(lambda point: replace() if point is Failpoint.BEFORE_EFFECT else None)
+    job = probes.leave_mark.send("a")
+    outcome = answered(probes.leave_mark, job)
+    failpoints.arm(None)
+
+    assert (outcome, row(job).recoveries, left()) == (Outcome.LOST, 0, [])
+
+
+def test_an_outcome_waits_for_the_database_and_is_written_when_it_is_back(database: str, engine: Engine) -> None:
+    name = make_url(database).database
+    back_seconds = 4.0
+
+    def allow(connections: str) -> None:
+        with engine.connect().execution_options(isolation_level="AUTOCOMMIT") as connection:
+            connection.execute(sql(f"alter database {name} with allow_connections {connections}"))
+            connection.execute(
+                sql("select pg_terminate_backend(pid) from pg_stat_activity where datname = :name"), {"name": name}
+            )
+
+    def lose() -> None:
+        allow("false")
+        threading.Timer(back_seconds, allow, ["true"]).start()
+
+    failpoints.arm(lambda point: lose() if point is Failpoint.AFTER_EFFECT else None)
+    job = probes.leave_mark.send("a")
+    outcome = answered(probes.leave_mark, job)
+    failpoints.arm(None)
+
+    assert (outcome, row(job).state, row(job).error_type, left()) == (Outcome.RETRY, "pending", "OperationalError", [])
 
 
 def test_a_cancelled_job_is_stopped_and_keeps_what_it_had_committed() -> None:

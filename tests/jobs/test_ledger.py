@@ -111,6 +111,19 @@ def test_a_worker_that_was_replaced_changes_nothing(
     assert row(connection, job) == before
 
 
+def test_a_worker_that_lives_after_it_was_replaced_has_not_died(connection: Connection) -> None:
+    job = asked(connection)
+    replaced = taken(connection, job, seconds=-1)
+    second = taken(connection, job)
+
+    lease.vouch(connection, second)
+    before = row(connection, job).recoveries
+    lease.vouch(connection, replaced)
+
+    assert (before, row(connection, job).recoveries) == (1, 0)
+    assert row(connection, job).fence == second.fence
+
+
 def test_two_requests_with_one_key_are_one_job_at_the_earlier_time(connection: Connection) -> None:
     later = datetime.now(UTC) + timedelta(hours=2)
     earlier = datetime.now(UTC) + timedelta(hours=1)

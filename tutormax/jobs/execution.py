@@ -41,7 +41,8 @@ from tutormax.tracing import Span, SpanKind, TraceContext
 _log = log.get(__name__)
 
 LONGEST_BACKOFF_SECONDS = 3600.0
-SETTLE_TRIES = 3
+# A job whose outcome cannot be told for longer is somebody else's: its lease has run out.
+SETTLE_SECONDS = 60.0
 AWAY_SECONDS = 0.5
 
 
@@ -221,8 +222,7 @@ def _ended_badly(plan: Plan, job: Job, limits: settings.Settings, error: BaseExc
     lease = job.lease
     match error:
         case LeaseLostError() | ReplacedInterruption():
-            _log.warning("job lost to another worker, nothing written")
-            return Outcome.LOST
+            return _lost(lease)
         case ShutdownInterruption():
             _log.info("job released, the worker shuts down")
             return _settle(lease, Outcome.RELEASED, lambda connection: leases.release(connection, lease))
@@ -286,7 +286,8 @@ def _settle(lease: Lease, outcome: Outcome, write: Callable[[Connection], State]
 
     A completion whose answer was cut off may have arrived all the same: the ledger knows.
     """
-    for remaining in reversed(range(SETTLE_TRIES)):
+    end = time.monotonic() + SETTLE_SECONDS
+    while True:
         try:
             with db.transaction() as connection:
                 if leases.is_done(connection, lease):
@@ -294,10 +295,20 @@ def _settle(lease: Lease, outcome: Outcome, write: Callable[[Connection], State]
                     return Outcome.SUCCESS
                 write(connection)
         except LeaseLostError:
-            return Outcome.LOST
+            return _lost(lease)
         except SQLAlchemyError as error:
-            _log.warning("outcome not written yet", error=str(error).splitlines()[0], tries_left=remaining)
+            # Nothing else could be done with the database away; and whoever falls silent here is taken for dead.
+            last = keeper().shutting_down or time.monotonic() >= end
+            _log.warning("outcome not written", error=str(error).splitlines()[0], trying_again=not last)
+            if last:
+                return Outcome.LOST
             time.sleep(AWAY_SECONDS)
         else:
             return outcome
+
+
+def _lost(lease: Lease) -> Outcome:
+    _log.warning("job lost to another worker, nothing written")
+    with suppress(SQLAlchemyError), db.transaction() as connection:
+        leases.vouch(connection, lease)
     return Outcome.LOST

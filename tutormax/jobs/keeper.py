@@ -99,6 +99,11 @@ class Keeper(threading.Thread):
         """Let running jobs end by themselves for a moment, then ask them to stop."""
         self._shutdown_at = time.monotonic() + grace_seconds
 
+    @property
+    def shutting_down(self) -> bool:
+        """Whether the process was told to stop."""
+        return self._shutdown_at is not None
+
     def run(self) -> None:
         """Beat for as long as the process lives."""
         renewed_at = 0.0

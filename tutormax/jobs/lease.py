@@ -94,6 +94,14 @@ def bury(connection: Connection, lease: Lease, failure: "Failure", *, state: Sta
     return _end(connection, "bury_job", lease, state=state, **failure.columns())
 
 
+def vouch(connection: Connection, lease: Lease) -> None:
+    """Say that the worker of a lease that another has taken over lives: the takeover is not counted as a death.
+
+    Not the worker had gone silent then, but what lay between it and the ledger.
+    """
+    connection.execute(queries.load("vouch_for_worker"), {"job_id": lease.job_id, "fence": lease.fence})
+
+
 def release(connection: Connection, lease: Lease, *, after_seconds: float = 0.0) -> State:
     """Give a job back as if it had not been started, its cursor kept; raise LeaseLostError if it is no longer ours.
 

@@ -24,9 +24,9 @@ demo: install ## the main job, end to end, on embedded servers (TUTORS=1500 for 
 up: install ## everything, kept running until Ctrl-C
 	@$(BIN)/python -m tutormax up
 
-# Tests wait for processes more than they compute: three of them at once keep two cores busy.
+# Tests wait for processes more than they compute: four of them at once keep two cores busy.
 test: install ## all tests
-	@$(BIN)/python -m pytest -n 4 --dist loadfile
+	@$(BIN)/python -m pytest -n 4 --dist loadfile --no-loadscope-reorder
 
 fuzz: install ## 10,000 messages, 10,000 calls and command lines, 1,000 files that nobody would write by hand
 	@FUZZ=full $(BIN)/python -m pytest tests/fuzz tests/ingest/test_fuzz.py --timeout 1800 --durations 5

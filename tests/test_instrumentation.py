@@ -15,7 +15,7 @@ from sqlalchemy import text
 
 from tests.jobs import probes
 from tutormax import db, stages
-from tutormax.broker import Queue
+from tutormax.broker import DoorbellBroker, Queue
 from tutormax.catalogue import Process, registry
 from tutormax.instrumentation import Instrumentation, harmless
 from tutormax.jobs import JobActor, ring
@@ -176,9 +176,8 @@ def test_attempts_in_several_threads_are_counted_apart() -> None:
 
 
 def test_every_series_of_a_consumed_actor_begins_at_zero() -> None:
-    broker = dramatiq.get_broker()
-    # Whichever broker was installed last: the probes' or the actors'.
-    actor = next(iter(broker.actors.values()))
+    broker = DoorbellBroker()
+    actor = dramatiq.actor(bool, actor_name="newcomer", queue_name=probes.QUEUE, broker=broker)
     worker = Worker(broker, queues={actor.queue_name}, worker_threads=3)
     worker.consumers[actor.queue_name] = Mock()
 

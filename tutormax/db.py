@@ -65,6 +65,8 @@ def dispose() -> None:
     """Close this process's engine; the next use makes one from the settings as they are then."""
     made = engine.forget()
     if made is not None:
+        # Whoever is still using a connection has no pool to give it back to.
+        event.listen(made, "checkin", lambda _, record: record.close())
         made.dispose()
 
 

@@ -87,7 +87,6 @@ def stopped_and_resumed(redis: Redis, models: Path, job: UUID, actor: Any, begun
     return between
 
 
-@pytest.mark.slow
 def test_batch_scoring_goes_on_with_the_tutors_that_are_missing(own_redis: Redis, tmp_path: Path) -> None:
     now = datetime.now(UTC)
     with db.transaction() as connection:

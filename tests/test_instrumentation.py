@@ -177,7 +177,10 @@ def test_attempts_in_several_threads_are_counted_apart() -> None:
 
 def test_every_series_of_a_consumed_actor_begins_at_zero() -> None:
     broker = DoorbellBroker()
-    actor = dramatiq.actor(bool, actor_name="newcomer", queue_name=probes.QUEUE, broker=broker)
+
+    @dramatiq.actor(queue_name=probes.QUEUE, broker=broker)
+    def actor() -> None: ...
+
     worker = Worker(broker, queues={actor.queue_name}, worker_threads=3)
     worker.consumers[actor.queue_name] = Mock()
 

@@ -52,9 +52,9 @@ def no_fence() -> None:
     """Let whoever has worked complete the job, whoever holds it by then."""
 
     def load(name: str, *arguments: Any) -> TextClause:
-        if name != "finish_job":
+        if name != "finish_jobs":
             return _load(name, *arguments)
-        return text(str(_load(name)).replace("and fence = :fence and state = 'running'", "and :fence > 0"))
+        return text(str(_load(name)).replace("jobs.fence = held.fence and jobs.state = 'running'", "held.fence > 0"))
 
     queries.load = load  # type: ignore[assignment]
 

@@ -110,7 +110,6 @@ def test_batch_scoring_goes_on_with_the_tutors_that_are_missing(own_redis: Redis
         assert counted.one() == (TUTORS, TUTORS)
 
 
-@pytest.mark.slow
 def test_a_sample_is_made_whole_by_whoever_takes_it_over(own_redis: Redis, tmp_path: Path) -> None:
     job = generate_synthetic_data.send(400, 120_000)
 

@@ -123,6 +123,17 @@ def sleep_on(job: Job, mark: str, seconds: float) -> None:
 
 
 @actor(queue=QUEUE, time_limit=60)
+def stumble(job: Job, mark: str) -> None:
+    """Leave a mark, and when told to stop fail on the way out."""
+    _leave(job, mark)
+    try:
+        while True:
+            time.sleep(0.01)
+    finally:
+        raise RuntimeError("nothing can be rolled back here")
+
+
+@actor(queue=QUEUE, time_limit=60)
 def hold_the_interpreter(job: Job, mark: str) -> None:
     """Leave a mark and let no other thread run, for minutes."""
     _leave(job, mark)

@@ -247,6 +247,19 @@ def test_a_cancelled_job_is_stopped_and_keeps_what_it_had_committed() -> None:
     assert len(left()) < 200
 
 
+def test_a_job_that_stumbles_when_it_is_told_to_stop_has_stopped_and_not_failed() -> None:
+    job = probes.stumble.send("a")
+    outcomes: list[Outcome] = []
+    thread = threading.Thread(target=lambda: outcomes.append(answered(probes.stumble, job)))
+    thread.start()
+    time.sleep(0.3)
+    with db.transaction() as connection:
+        connection.execute(sql("update jobs set cancel_requested = true"))
+    thread.join()
+
+    assert (outcomes, row(job).state, left()) == ([Outcome.CANCELLED], "cancelled", [])
+
+
 def test_a_long_job_is_interrupted_between_its_pieces_and_resumes_without_spending_an_attempt() -> None:
     job = probes.count_piece_by_piece.send("a", 12, 0.1)
     thread = threading.Thread(target=probes.count_piece_by_piece.answer, args=(str(job),))

@@ -1,6 +1,7 @@
 """Doorbells in Redis: one plain list for each queue."""
 
 import threading
+from collections import deque
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from typing import TYPE_CHECKING, Any
@@ -120,6 +121,9 @@ class RedisConsumer(DoorbellConsumer):
         super().__init__(broker, queue, limit=limit)
         self._held = 0
         self._free = threading.Condition()
+        # What came along with another doorbell; where one was, there may be more.
+        self._fetched: deque[bytes] = deque()
+        self._more = False
 
     def __next__(self) -> MessageProxy | None:
         """Return the next doorbell; None after a second without one, or while every thread is busy."""
@@ -129,11 +133,29 @@ class RedisConsumer(DoorbellConsumer):
             if self._held >= self.limit and not self._free.wait_for(self._has_room, timeout=BLOCK_SECONDS):
                 return None
         try:
-            answer: Any = self._lists().client.blpop([list_name(self.queue)], timeout=BLOCK_SECONDS)
-            return None if answer is None else self._taken(answer[1])
+            raw = self._fetch()
+            return None if raw is None else self._taken(raw)
         except (redis.RedisError, BrokerAwayError) as error:
             # Whatever Redis does, stalls and refusals included, the consumer is started again.
             raise ConnectionClosed(error) from None  # type: ignore[no-untyped-call]  # dramatiq leaves it untyped
+
+    def _fetch(self) -> bytes | None:
+        """Return the next message; of many, as many are fetched at once as there are threads for."""
+        if self._more and not self._fetched:
+            self._fetched.extend(self._lists().take(self.queue, max(1, self.limit - self._held)))
+        self._more = bool(self._fetched)
+        if self._fetched:
+            return self._fetched.popleft()
+        answer: Any = self._lists().client.blpop([list_name(self.queue)], timeout=BLOCK_SECONDS)
+        self._more = answer is not None
+        return answer[1] if self._more else None
+
+    def close(self) -> None:
+        """Put back what was fetched and not handed out, if Redis can be reached; otherwise the relay rings again."""
+        fetched, self._fetched = list(self._fetched), deque()
+        if fetched:
+            with suppress(BrokerAwayError):
+                self._lists().put_back(self.queue, fetched, [])
 
     def sweep(self) -> None:
         """Put aside all that is no doorbell among the next ones: where one was, there may be thousands.

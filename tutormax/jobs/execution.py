@@ -1,8 +1,6 @@
 """One attempt at one job, from the doorbell to the commit."""
 
-import os
 import random
-import socket
 import threading
 import time
 import traceback
@@ -26,6 +24,7 @@ from tutormax.jobs import lease as leases
 from tutormax.jobs import limits as limiting
 from tutormax.jobs import ring
 from tutormax.jobs.arguments import Arguments
+from tutormax.jobs.clerk import clerk, worker_name
 from tutormax.jobs.job import (
     CancelInterruption,
     DeadlineInterruption,
@@ -168,10 +167,14 @@ def _tell(span: Span, outcome: Outcome, exception: str | None) -> None:
 
 
 def _taken(plan: Plan, job_id: UUID, limits: settings.Settings) -> Lease | None:
-    worker = f"{socket.gethostname()}:{os.getpid()}"
     failpoints.reach(Failpoint.BEFORE_TAKE)
-    with db.transaction() as connection:
-        lease = limiting.take(connection, job_id, plan.limit, seconds=limits.job_lease_seconds, worker=worker)
+    if limiting.is_free(plan.limit):
+        lease = clerk().take(job_id)
+    else:
+        with db.transaction() as connection:
+            lease = limiting.take(
+                connection, job_id, plan.limit, seconds=limits.job_lease_seconds, worker=worker_name()
+            )
     failpoints.reach(Failpoint.AFTER_TAKE)
     return lease
 
@@ -190,15 +193,21 @@ def _attempt(plan: Plan, lease: Lease, limits: settings.Settings) -> tuple[Outco
         state = job.complete(_builtins(result))
         job.committed()
     except BaseException as error:  # noqa: BLE001 - an actor may raise anything, and the ledger must hear of it
+        why = _interruption(error) or error
         # First of all: what the attempt holds would keep its own outcome from being written.
-        _close(job, broken=isinstance(error, Interruption | DBAPIError))
-        outcome = _ended_badly(plan, job, limits, error)
-        return outcome, type(error).__name__ if outcome in FAILURES else None
+        _close(job, broken=isinstance(why, Interruption | DBAPIError))
+        outcome = _ended_badly(plan, job, limits, why)
+        return outcome, type(why).__name__ if outcome in FAILURES else None
     _close(job, broken=False)
     if state is State.PENDING:
         ring.ring([ring.Doorbell(job.id, job.lease.actor, job.lease.queue)])
     _log.info("job done", seconds=round(time.monotonic() - started, 3))
     return Outcome.SUCCESS, None
+
+
+def _interruption(error: BaseException | None) -> Interruption | None:
+    """Return what an error came of: a copy or a savepoint that is cut short may fail in its turn, and say only that."""
+    return error if error is None or isinstance(error, Interruption) else _interruption(error.__context__)
 
 
 def _builtins(result: object) -> dict[str, Any] | None:

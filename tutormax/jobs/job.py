@@ -12,6 +12,7 @@ from sqlalchemy import Connection, Engine, text
 from tutormax import db, failpoints
 from tutormax.failpoints import Failpoint
 from tutormax.jobs import lease as leases
+from tutormax.jobs.clerk import clerk
 from tutormax.jobs.lease import Lease, State
 
 
@@ -124,10 +125,18 @@ class Job:
 
     def complete(self, result: dict[str, Any] | None) -> State:
         """Commit what the actor wrote together with the job's completion; raise LeaseLostError if it is not ours."""
+        if self._connection is None:
+            return self._completed_by_clerk(result)
         connection = self.connection
         state = leases.finish(connection, self.lease, result)
         failpoints.reach(Failpoint.BEFORE_COMMIT)
         connection.commit()
+        failpoints.reach(Failpoint.AFTER_COMMIT)
+        return state
+
+    def _completed_by_clerk(self, result: dict[str, Any] | None) -> State:
+        failpoints.reach(Failpoint.BEFORE_COMMIT)
+        state = clerk().finish(self.lease, result)
         failpoints.reach(Failpoint.AFTER_COMMIT)
         return state
 

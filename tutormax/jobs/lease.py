@@ -4,7 +4,7 @@ Every statement that ends or extends a piece of work names the fence it was gran
 a pause longer than its lease, finds no row and leaves nothing behind.
 """
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
@@ -62,12 +62,20 @@ class Lease:
 def take(connection: Connection, job_id: UUID, *, seconds: float, worker: str) -> Lease | None:
     """Take the lease of a job that is due, or whose worker went silent; None when there is nothing to take.
 
-    A fresh start counts as an attempt, taking over from a silent worker as a recovery.
+    A fresh start counts as an attempt, taking over from a silent worker as a recovery. Whoever has locked the job's row
+    is waited for.
     """
-    row = connection.execute(
-        queries.load("lease_job"), {"job_id": job_id, "seconds": seconds, "worker": worker}
-    ).one_or_none()
-    return None if row is None else Lease(**row._mapping)  # noqa: SLF001 - SQLAlchemy's public name for it
+    taken = take_free(connection, [job_id], seconds=seconds, worker=worker)
+    if not taken:
+        connection.execute(queries.load("lock_job"), {"job_id": job_id})
+        taken = take_free(connection, [job_id], seconds=seconds, worker=worker)
+    return taken.get(job_id)
+
+
+def take_free(connection: Connection, job_ids: Sequence[UUID], *, seconds: float, worker: str) -> dict[UUID, Lease]:
+    """Take the leases of those jobs that can be had at once; one whose row is locked is not waited for."""
+    bound = {"job_ids": list(job_ids), "seconds": seconds, "worker": worker}
+    return {row.job_id: Lease(*row) for row in connection.execute(queries.load("lease_jobs"), bound)}
 
 
 def finish(connection: Connection, lease: Lease, result: Mapping[str, Any] | None) -> State:
@@ -75,7 +83,23 @@ def finish(connection: Connection, lease: Lease, result: Mapping[str, Any] | Non
 
     The state is `pending` when the job was asked for once more while it ran.
     """
-    return _end(connection, "finish_job", lease, result=_json(result))
+    finished = finish_free(connection, [(lease, result)])
+    if not finished:
+        connection.execute(queries.load("lock_job"), {"job_id": lease.job_id})
+        finished = finish_free(connection, [(lease, result)])
+    if not finished:
+        raise _lost(lease)
+    return finished[lease.job_id]
+
+
+def finish_free(connection: Connection, ended: Sequence[tuple[Lease, Mapping[str, Any] | None]]) -> dict[UUID, State]:
+    """Complete those jobs that are still ours; one whose row is locked is not waited for."""
+    bound = {
+        "job_ids": [lease.job_id for lease, _ in ended],
+        "fences": [lease.fence for lease, _ in ended],
+        "results": [_json(result) for _, result in ended],
+    }
+    return {row.job_id: State(row.state) for row in connection.execute(queries.load("finish_jobs"), bound)}
 
 
 def is_done(connection: Connection, lease: Lease) -> bool:
@@ -155,5 +179,9 @@ def _end(connection: Connection, statement: str, lease: Lease, **values: object)
     bound = {"job_id": lease.job_id, "fence": lease.fence, **values}
     state = connection.execute(queries.load(statement), bound).scalar_one_or_none()
     if state is None:
-        raise LeaseLostError(f"job {lease.job_id} is no longer held under fence {lease.fence}")
+        raise _lost(lease)
     return State(state)
+
+
+def _lost(lease: Lease) -> LeaseLostError:
+    return LeaseLostError(f"job {lease.job_id} is no longer held under fence {lease.fence}")

@@ -66,11 +66,14 @@ def of_organizations() -> Limit:
     return Limit(limits.organization_most_running, limits.organization_jobs_per_minute)
 
 
+def is_free(limiter: Limiter) -> bool:
+    """Tell whether nothing limits these jobs."""
+    return limiter().none and of_organizations().none
+
+
 def take(connection: Connection, job_id: UUID, limiter: Limiter, *, seconds: float, worker: str) -> Lease | None:
     """Take a job's lease as `leases.take` does, unless a limit keeps it from starting now."""
     actor, organization = limiter(), of_organizations()
-    if actor.none and organization.none:
-        return leases.take(connection, job_id, seconds=seconds, worker=worker)
     job = connection.execute(queries.load("limits/limited_job"), {"job_id": job_id}).one_or_none()
     if job is None or _held_back(connection, job_id, job, actor, organization):
         return None

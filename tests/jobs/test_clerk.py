@@ -1,0 +1,124 @@
+"""The clerk gives each thread its own lease and writes each completion once, however many ask at one moment."""
+
+import threading
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from uuid import UUID
+
+import pytest
+from sqlalchemy import text
+
+from tests.jobs import probes
+from tutormax import db
+from tutormax.jobs import lease, ring
+from tutormax.jobs.clerk import Clerk
+from tutormax.jobs.lease import LeaseLostError, State
+
+JOBS = 200
+
+
+@pytest.fixture(autouse=True)
+def own_ledger(database: str) -> Iterator[None]:
+    """A ledger of the test's own; nobody is rung."""
+    assert database
+    ring.use(None)
+    yield
+    ring.use(None)
+
+
+def sent(count: int) -> list[UUID]:
+    """Send some jobs."""
+    return [probes.leave_mark.send(str(number)) for number in range(count)]
+
+
+def states() -> dict[str, int]:
+    """Return how many jobs are in each state."""
+    with db.transaction() as connection:
+        rows = connection.execute(text("select state, count(*) as jobs from jobs group by state")).all()
+    return {row.state: row.jobs for row in rows}
+
+
+def test_of_two_who_ask_for_a_job_one_gets_it_and_each_job_is_given_once() -> None:
+    clerks, jobs = [Clerk(), Clerk()], sent(JOBS)
+
+    with ThreadPoolExecutor(16) as threads:
+        leases = list(
+            threads.map(lambda each: clerks[each[0]].take(each[1]), [(n % 2, job) for job in jobs for n in range(2)])
+        )
+
+    given = [each.job_id for each in leases if each is not None]
+    assert sorted(given) == sorted(jobs)
+    assert {each.fence for each in leases if each is not None} == {1}
+
+
+def test_completions_are_written_with_their_own_results() -> None:
+    clerk, jobs = Clerk(), sent(JOBS)
+
+    def done(number: int) -> State:
+        taken = clerk.take(jobs[number])
+        assert taken is not None
+        return clerk.finish(taken, {"number": number})
+
+    with ThreadPoolExecutor(16) as threads:
+        ended = set(threads.map(done, range(JOBS)))
+
+    assert ended == {State.DONE}
+    with db.transaction() as connection:
+        kept = connection.execute(text("select job_id, (result ->> 'number')::integer as number from jobs")).all()
+    assert {row.job_id: row.number for row in kept} == {job: number for number, job in enumerate(jobs)}
+
+
+def test_who_was_replaced_completes_nothing() -> None:
+    clerk, [job] = Clerk(), sent(1)
+    replaced = clerk.take(job)
+    assert replaced is not None
+    with db.transaction() as connection:
+        connection.execute(text("update jobs set fence = fence + 1"))
+
+    with pytest.raises(LeaseLostError, match=str(job)):
+        clerk.finish(replaced, None)
+
+    assert states() == {"running": 1}
+
+
+def test_a_locked_job_is_waited_for_and_keeps_no_other_waiting() -> None:
+    clerk, [locked, free] = Clerk(), sent(2)
+    given = []
+
+    with db.engine().begin() as holder:
+        holder.execute(text("select job_id from jobs where job_id = :job for update"), {"job": locked})
+        waiting = threading.Thread(target=lambda: given.append(clerk.take(locked)))
+        waiting.start()
+        other = clerk.take(free)
+        waited = waiting.is_alive()
+    waiting.join(10)
+
+    assert other is not None
+    assert waited
+    assert [each and each.job_id for each in given] == [locked]
+
+
+def test_a_connection_that_was_cut_is_made_anew() -> None:
+    clerk, [first, second, third] = Clerk(), sent(3)
+    assert clerk.take(first) is not None
+
+    with db.engine().begin() as connection:
+        connection.execute(
+            text(
+                "select pg_terminate_backend(pid) from pg_stat_activity"
+                " where pid <> pg_backend_pid() and datname = current_database()"
+            )
+        )
+    # Whoever is served just then hears of it; the job stays as it was.
+    with pytest.raises(Exception, match=r"terminating|closed|lost"):
+        clerk.take(second)
+
+    assert clerk.take(second) is not None
+    assert clerk.take(third) is not None
+
+
+def test_what_the_clerk_has_taken_no_other_gets() -> None:
+    clerk, [job] = Clerk(), sent(1)
+    assert clerk.take(job) is not None
+    with db.transaction() as connection:
+        assert lease.take(connection, job, seconds=30, worker="another") is None

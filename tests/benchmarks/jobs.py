@@ -1,70 +1,168 @@
-"""How soon a job starts, and how many a worker drains: a real worker, the embedded servers, nothing else running."""
+"""Job engines in one run: how many no-op and 10 ms jobs they drain, what a job costs, and how soon one starts.
 
-import os
-import subprocess
+Every engine is started as its documentation says and stands still while jobs are sent, so that what is timed is the
+draining alone; the rounds of all engines are interleaved. Whoever of them is not installed is left out, and said so.
+"""
+
+import statistics
+import sys
+import threading
 import time
-from collections.abc import Iterator
-from uuid import UUID
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import ExitStack, contextmanager
+from importlib import import_module
 
-from sqlalchemy import text
+import psutil
 
-import actors.default
+from tests.benchmarks.engines.engine import Engine, Task
+from tests.benchmarks.engines.marks import heard
+from tests.benchmarks.engines.ours import QUEUE, TutorMax
 from tests.benchmarks.measure import Figure, milliseconds
-from tutormax import db, jobs, processes, settings
-from tutormax.broker import Queue
+from tutormax import db, settings
+from tutormax.broker.carrier import BrokerAwayError
+from tutormax.jobs import relay
 
-IDLE_GAP_SECONDS = 0.25
-SILENT_GAP_SECONDS = 3.0
-DRAINED = 2000
+OTHERS: Mapping[str, str] = {
+    "stock_dramatiq": "StockDramatiq",
+    "celery_redis": "CeleryRedis",
+    "procrastinate_postgres": "Procrastinate",
+}
+THREADS = 8
+ROUNDS = 5
+DRAINED: Mapping[Task, int] = {Task.NOTHING: 3000, Task.WAIT: 400}
+IDLE, IDLE_GAP_SECONDS = 100, 0.1
+SILENT, SILENT_GAP_SECONDS = 8, 3.0
+INSERTED = 10_000
+# At least so many times what another drains in the same run.
+GOALS: Mapping[str, float] = {"Celery": 1.0, "Procrastinate": 1.4, "Dramatiq": 0.5}
 
 
 def figures() -> Iterator[Figure]:
-    """Measure with one worker process of two threads."""
-    # All of them are rung for at once: what is measured is the worker, and there is no relay.
-    os.environ["TUTORMAX_RELAY_WINDOW"] = str(2 * DRAINED)
-    settings.current.cache_clear()
-    with processes.children(TUTORMAX_LOG_LEVEL="ERROR") as children:
-        children.start("worker", processes.worker_command([Queue.DEFAULT], threads=2))
-        _waited(_sent(1))
-        idle = [_waited([job])[0] for job in _spaced(60, IDLE_GAP_SECONDS)]
-        yield milliseconds("job start on an idle system, p50", idle, 0.5, goal=100)
-        yield milliseconds("job start on an idle system, p99", idle, 0.99)
-        silent = [_waited([job])[0] for job in _spaced(12, SILENT_GAP_SECONDS)]
-        yield milliseconds("job start after 3 s of silence, p50", silent, 0.5)
-        yield _drain(children.running["worker"])
+    """Measure with one and with two worker processes of eight threads."""
+    engines = [TutorMax(), *_others()]
+    with _relaying():
+        for processes in (1, 2):
+            with _started(engines, processes):
+                for task in DRAINED:
+                    yield from _drained(engines, task, processes)
+                if processes == 1:
+                    yield from _starts(engines)
+        yield _inserted(engines[0])
 
 
-def _spaced(count: int, gap_seconds: float) -> Iterator[UUID]:
-    for _ in range(count):
-        time.sleep(gap_seconds)
-        yield from _sent(1)
+def _others() -> Iterator[Engine]:
+    for module, name in OTHERS.items():
+        try:
+            yield getattr(import_module(f"tests.benchmarks.engines.{module}"), name)()
+        except ModuleNotFoundError as error:
+            sys.stderr.write(f"left out, not installed: {error.name}\n")
 
 
-def _sent(count: int) -> list[UUID]:
-    canary = actors.default.CANARIES[Queue.DEFAULT]
-    with db.transaction() as connection:
-        return jobs.insert(connection, [canary.request() for _ in range(count)])
+@contextmanager
+def _started(engines: Sequence[Engine], processes: int) -> Iterator[None]:
+    with ExitStack() as stack:
+        for engine in engines:
+            engine.start(processes, THREADS)
+            stack.callback(engine.stop)
+        for engine in engines:
+            engine.send(Task.NOTHING, 100)
+            _wait_for(engine)
+        yield
 
 
-def _waited(sent: list[UUID]) -> list[float]:
-    """Return the seconds from each job's row to its start, once all have ended."""
-    statement = text(
-        "select extract(epoch from started_at - created_at)::float from jobs"
-        " where job_id = any(:sent) and state = 'done'"
-    )
-    while True:
-        with db.transaction() as connection:
-            started = list(connection.execute(statement, {"sent": sent}).scalars())
-        if len(started) == len(sent):
-            return started
+def _wait_for(engine: Engine) -> None:
+    while engine.left():
         time.sleep(0.01)
 
 
-def _drain(worker: subprocess.Popen[bytes]) -> Figure:
+def _drained(engines: Sequence[Engine], task: Task, processes: int) -> Iterator[Figure]:
+    count = DRAINED[task]
+    rates: dict[str, list[float]] = {engine.name: [] for engine in engines}
+    costs: dict[str, list[float]] = {engine.name: [] for engine in engines}
+    for _ in range(ROUNDS):
+        for engine in engines:
+            engine.pause()
+            engine.send(task, count)
+            used, began = _cpu_seconds(engine), time.perf_counter()
+            engine.go_on()
+            _wait_for(engine)
+            rates[engine.name].append(count / (time.perf_counter() - began))
+            costs[engine.name].append((_cpu_seconds(engine) - used) / count)
+    what = f"{'no-op' if task is Task.NOTHING else '10 ms'} jobs, {processes} x {THREADS}"
+    for engine in engines:
+        yield _median(f"{engine.name}: {what}, drained", rates[engine.name], "jobs/s", more_is_better=True)
+        yield _median(f"{engine.name}: {what}, CPU of the workers", [1e6 * cost for cost in costs[engine.name]], "us")
+    for engine in engines[1:]:
+        ratios = [ours / theirs for ours, theirs in zip(rates[engines[0].name], rates[engine.name], strict=True)]
+        # Celery has processes only, so one of them is no match for eight threads.
+        goal = GOALS[engine.name] if task is Task.NOTHING and processes == 2 else None
+        yield _median(f"{what}: TutorMax to {engine.name}", ratios, "x", goal, more_is_better=True)
+
+
+def _cpu_seconds(engine: Engine) -> float:
+    """Return the CPU time that the workers of an engine have used."""
+    used = 0.0
+    for group in engine.groups():
+        leader = psutil.Process(group)
+        for process in (leader, *leader.children(recursive=True)):
+            times = process.cpu_times()
+            used += times.user + times.system
+    return used
+
+
+def _starts(engines: Sequence[Engine]) -> Iterator[Figure]:
+    for engine in engines:
+        goals = (8.0, 25.0, 15.0, 50.0) if isinstance(engine, TutorMax) else (None,) * 4
+        idle = [_start_seconds(engine, IDLE_GAP_SECONDS) for _ in range(IDLE)]
+        yield milliseconds(f"{engine.name}: from sending to the first line, p50", idle, 0.5, goal=goals[0])
+        yield milliseconds(f"{engine.name}: from sending to the first line, p99", idle, 0.99, goal=goals[1])
+        silent = [_start_seconds(engine, SILENT_GAP_SECONDS) for _ in range(SILENT)]
+        yield milliseconds(f"{engine.name}: the same after 3 s of silence, p50", silent, 0.5, goal=goals[2])
+        yield milliseconds(f"{engine.name}: the same after 3 s of silence, longest", silent, 1.0, goal=goals[3])
+
+
+def _start_seconds(engine: Engine, gap_seconds: float) -> float:
+    time.sleep(gap_seconds)
+    sent = time.time()
+    engine.send(Task.TELL, 1)
+    return heard() - sent
+
+
+def _inserted(engine: Engine) -> Figure:
     rates = []
-    for _ in range(3):
-        started = time.perf_counter()
-        _waited(_sent(DRAINED))
-        rates.append(DRAINED / (time.perf_counter() - started))
-    assert worker.poll() is None
-    return Figure("no-op jobs drained, one worker of two threads", sorted(rates)[1], "jobs/s", None, 3, (min(rates), max(rates)), more_is_better=True)  # fmt: skip # noqa: E501
+    for _ in range(ROUNDS):
+        began = time.perf_counter()
+        engine.send(Task.NOTHING, INSERTED)
+        rates.append(INSERTED / (time.perf_counter() - began))
+    return _median(f"{engine.name}: jobs inserted in one transaction", rates, "jobs/s", 20_000, more_is_better=True)
+
+
+def _median(
+    name: str, values: Sequence[float], unit: str, goal: float | None = None, *, more_is_better: bool = False
+) -> Figure:
+    spread = (min(values), max(values))
+    return Figure(name, statistics.median(values), unit, goal, len(values), spread, more_is_better=more_is_better)
+
+
+@contextmanager
+def _relaying() -> Iterator[None]:
+    """Ring for what is due as the scheduler does, by its settings."""
+    over, limits = threading.Event(), settings.current()
+
+    def relays() -> None:
+        while not over.wait(limits.relay_interval_seconds):
+            try:
+                with db.transaction() as connection:
+                    relay.ring_due(
+                        connection, [QUEUE], window=limits.relay_window, ring_again_seconds=limits.ring_again_seconds
+                    )
+            except BrokerAwayError:
+                continue
+
+    thread = threading.Thread(target=relays, name="relay")
+    thread.start()
+    try:
+        yield
+    finally:
+        over.set()
+        thread.join()

@@ -3,6 +3,7 @@
 import threading
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import closing
 from uuid import UUID
 
 import pytest
@@ -26,6 +27,13 @@ def own_ledger(database: str) -> Iterator[None]:
     ring.use(None)
 
 
+@pytest.fixture
+def clerk(own_ledger: None) -> Iterator[Clerk]:
+    """A clerk as a process has one."""
+    with closing(Clerk()) as made:
+        yield made
+
+
 def sent(count: int) -> list[UUID]:
     """Send some jobs."""
     return [probes.leave_mark.send(str(number)) for number in range(count)]
@@ -38,21 +46,20 @@ def states() -> dict[str, int]:
     return {row.state: row.jobs for row in rows}
 
 
-def test_of_two_who_ask_for_a_job_one_gets_it_and_each_job_is_given_once() -> None:
-    clerks, jobs = [Clerk(), Clerk()], sent(JOBS)
+def test_of_all_who_ask_for_a_job_one_gets_it(clerk: Clerk) -> None:
+    jobs = sent(JOBS)
 
-    with ThreadPoolExecutor(16) as threads:
-        leases = list(
-            threads.map(lambda each: clerks[each[0]].take(each[1]), [(n % 2, job) for job in jobs for n in range(2)])
-        )
+    with closing(Clerk()) as another, ThreadPoolExecutor(16) as threads:
+        asked = [(each, job) for job in jobs for each in (clerk, another, clerk)]
+        leases = list(threads.map(lambda pair: pair[0].take(pair[1]), asked))
 
     given = [each.job_id for each in leases if each is not None]
     assert sorted(given) == sorted(jobs)
     assert {each.fence for each in leases if each is not None} == {1}
 
 
-def test_completions_are_written_with_their_own_results() -> None:
-    clerk, jobs = Clerk(), sent(JOBS)
+def test_completions_are_written_with_their_own_results(clerk: Clerk) -> None:
+    jobs = sent(JOBS)
 
     def done(number: int) -> State:
         taken = clerk.take(jobs[number])
@@ -68,8 +75,8 @@ def test_completions_are_written_with_their_own_results() -> None:
     assert {row.job_id: row.number for row in kept} == {job: number for number, job in enumerate(jobs)}
 
 
-def test_who_was_replaced_completes_nothing() -> None:
-    clerk, [job] = Clerk(), sent(1)
+def test_who_was_replaced_completes_nothing(clerk: Clerk) -> None:
+    [job] = sent(1)
     replaced = clerk.take(job)
     assert replaced is not None
     with db.transaction() as connection:
@@ -81,8 +88,8 @@ def test_who_was_replaced_completes_nothing() -> None:
     assert states() == {"running": 1}
 
 
-def test_a_locked_job_is_waited_for_and_keeps_no_other_waiting() -> None:
-    clerk, [locked, free] = Clerk(), sent(2)
+def test_a_locked_job_is_waited_for_and_keeps_no_other_waiting(clerk: Clerk) -> None:
+    locked, free = sent(2)
     given = []
 
     with db.engine().begin() as holder:
@@ -98,8 +105,8 @@ def test_a_locked_job_is_waited_for_and_keeps_no_other_waiting() -> None:
     assert [each and each.job_id for each in given] == [locked]
 
 
-def test_a_connection_that_was_cut_is_made_anew() -> None:
-    clerk, [first, second, third] = Clerk(), sent(3)
+def test_a_connection_that_was_cut_is_made_anew(clerk: Clerk) -> None:
+    first, second, third = sent(3)
     assert clerk.take(first) is not None
 
     with db.engine().begin() as connection:
@@ -117,8 +124,8 @@ def test_a_connection_that_was_cut_is_made_anew() -> None:
     assert clerk.take(third) is not None
 
 
-def test_what_the_clerk_has_taken_no_other_gets() -> None:
-    clerk, [job] = Clerk(), sent(1)
+def test_what_the_clerk_has_taken_no_other_gets(clerk: Clerk) -> None:
+    [job] = sent(1)
     assert clerk.take(job) is not None
     with db.transaction() as connection:
         assert lease.take(connection, job, seconds=30, worker="another") is None

@@ -7,8 +7,8 @@ clerk cannot have at once, because somebody has locked the job's row, its caller
 import os
 import socket
 import time
-from collections.abc import Mapping, Sequence
-from contextlib import suppress
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from typing import Any
 from uuid import UUID
@@ -26,6 +26,13 @@ from tutormax.per_process import PerProcess
 FRESH_SECONDS = 1.0
 
 
+# Both look rows up by their keys, however few or many rows there are: one plan is right, and need not be made again.
+SETTLED_PLAN = "set plan_cache_mode = 'auto'; set enable_seqscan = off"
+# A crash of PostgreSQL may forget the last of what was written without waiting for the disk. Of a lease that does no
+# harm: the job is pending again, and of two who then hold one fence the ledger lets one complete. A completion waits.
+WITHOUT_WAITING = "set synchronous_commit = off"
+
+
 @dataclass(frozen=True, slots=True)
 class _Ended:
     """A job that has ended, and with which result."""
@@ -34,61 +41,87 @@ class _Ended:
     result: Mapping[str, Any] | None
 
 
+class _Line:
+    """A connection that is kept, and on which every statement is a transaction."""
+
+    def __init__(self, *settings: str) -> None:
+        self._settings = settings
+        self._connection: Connection | None = None
+        self._used_at = 0.0
+
+    @contextmanager
+    def open(self) -> Iterator[Connection]:
+        """Give the connection; one that failed is made anew by whoever comes next."""
+        try:
+            yield self._connected()
+        except SQLAlchemyError:
+            self.close()
+            raise
+        self._used_at = time.monotonic()
+
+    def _connected(self) -> Connection:
+        kept, engine = self._connection, db.engine()
+        fresh = time.monotonic() - self._used_at < FRESH_SECONDS
+        if kept is not None and kept.engine.pool is engine.pool:
+            if not fresh:
+                kept.exec_driver_sql("select 1")
+            return kept
+        self.close()
+        self._connection = engine.connect().execution_options(isolation_level="AUTOCOMMIT")
+        for setting in self._settings:
+            self._connection.exec_driver_sql(setting)
+        return self._connection
+
+    def close(self) -> None:
+        """Close the connection; with settings of its own it never goes back to the pool."""
+        kept, self._connection = self._connection, None
+        if kept is not None:
+            with suppress(SQLAlchemyError):
+                kept.invalidate()
+                kept.close()
+
+
 class Clerk:
-    """Takes and completes jobs through one connection of its own."""
+    """Takes and completes jobs, through a connection for either."""
 
     def __init__(self) -> None:
         self._worker = worker_name()
-        self._line: Connection | None = None
-        self._used_at = 0.0
-        self._together: Together[UUID | _Ended, Lease | State | None] = Together(self._written)
+        self._takes, self._finishes = _Line(SETTLED_PLAN, WITHOUT_WAITING), _Line(SETTLED_PLAN)
+        self._taking: Together[UUID, Lease | None] = Together(self._taken)
+        self._finishing: Together[_Ended, State | None] = Together(self._finished)
 
     def take(self, job_id: UUID) -> Lease | None:
         """Take a job's lease as `leases.take` does."""
-        taken = self._together.ask(job_id)
-        if isinstance(taken, Lease):
+        taken = self._taking.ask(job_id)
+        if taken is not None:
             return taken
         with db.transaction() as connection:
             return leases.take(connection, job_id, seconds=settings.current().job_lease_seconds, worker=self._worker)
 
     def finish(self, lease: Lease, result: Mapping[str, Any] | None) -> State:
         """Complete a job that had no transaction; raise LeaseLostError if it is no longer ours."""
-        finished = self._together.ask(_Ended(lease, result))
-        if isinstance(finished, State):
+        finished = self._finishing.ask(_Ended(lease, result))
+        if finished is not None:
             return finished
         with db.transaction() as connection:
             return leases.finish(connection, lease, result)
 
-    def _written(self, asked: Sequence[UUID | _Ended]) -> list[Lease | State | None]:
-        wanted = [each for each in asked if isinstance(each, UUID)]
-        ended = [(each.lease, each.result) for each in asked if isinstance(each, _Ended)]
-        try:
-            connection = self._connected()
-            states = leases.finish_free(connection, ended) if ended else {}
-            seconds = settings.current().job_lease_seconds
-            taken = leases.take_free(connection, wanted, seconds=seconds, worker=self._worker) if wanted else {}
-        except SQLAlchemyError:
-            self._hang_up()
-            raise
-        self._used_at = time.monotonic()
-        return [taken.get(each) if isinstance(each, UUID) else states.get(each.lease.job_id) for each in asked]
+    def close(self) -> None:
+        """Close both connections."""
+        self._takes.close()
+        self._finishes.close()
 
-    def _connected(self) -> Connection:
-        """Return the clerk's connection, on which every statement is a transaction."""
-        line, engine = self._line, db.engine()
-        fresh = time.monotonic() - self._used_at < FRESH_SECONDS
-        if line is not None and line.engine.pool is engine.pool and fresh:
-            return line
-        self._hang_up()
-        self._line = engine.connect().execution_options(isolation_level="AUTOCOMMIT")
-        return self._line
+    def _taken(self, wanted: Sequence[UUID]) -> list[Lease | None]:
+        seconds = settings.current().job_lease_seconds
+        with self._takes.open() as connection:
+            taken = leases.take_free(connection, wanted, seconds=seconds, worker=self._worker)
+        # Two doorbells of one job have one answer between them.
+        return [taken.pop(job_id, None) for job_id in wanted]
 
-    def _hang_up(self) -> None:
-        line, self._line = self._line, None
-        if line is not None:
-            # It goes back to its pool, which asks whether it lives before it lends it again.
-            with suppress(SQLAlchemyError):
-                line.close()
+    def _finished(self, ended: Sequence[_Ended]) -> list[State | None]:
+        with self._finishes.open() as connection:
+            states = leases.finish_free(connection, [(each.lease, each.result) for each in ended])
+        return [states.get(each.lease.job_id) for each in ended]
 
 
 def worker_name() -> str:

@@ -5,7 +5,7 @@ TUTORS ?= 500
 DAYS ?= 240
 
 .DEFAULT_GOAL := help
-.PHONY: help install demo up test fuzz audit storm storm-contrast storm-soak verify-ops verify-deploy verify-image sbom verify-rabbitmq verify-upgrade check check-rules check-dashboards format bench evaluate-model lock clean
+.PHONY: help install bench-compare bench-smoke demo up test fuzz audit storm storm-contrast storm-soak verify-ops verify-deploy verify-image sbom verify-rabbitmq verify-upgrade check check-rules check-dashboards format bench evaluate-model lock clean
 
 help: ## list the targets
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 20
@@ -55,7 +55,7 @@ check: install ## lint, types, import contracts, SQL
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
 	$(BIN)/lint-imports
-	$(BIN)/sqlfluff lint --processes 0 tutormax/sql ml/features/sql ml/sql
+	$(BIN)/sqlfluff lint --processes 0 tutormax/sql ml/features/sql ml/sql tests/benchmarks/sql
 
 check-rules: install ## Prometheus' and Alertmanager's own verdict on deploy/ (needs prometheus and prometheus-alertmanager)
 	@command -v promtool >/dev/null && command -v amtool >/dev/null || { echo "check-rules needs promtool and amtool: apt-get install prometheus prometheus-alertmanager"; exit 1; }
@@ -71,7 +71,7 @@ check-dashboards: install ## dashboards against their source, our linter and Gra
 format: install ## let the tools rewrite what they can
 	$(BIN)/ruff check --fix .
 	$(BIN)/ruff format .
-	$(BIN)/sqlfluff fix --processes 0 tutormax/sql ml/features/sql ml/sql
+	$(BIN)/sqlfluff fix --processes 0 tutormax/sql ml/features/sql ml/sql tests/benchmarks/sql
 
 OBSERVERS := prometheus prometheus-alertmanager prometheus-redis-exporter prometheus-postgres-exporter
 verify-ops: install ## the drill of operations: real faults under a real Prometheus and Alertmanager (7 minutes)
@@ -108,6 +108,13 @@ sbom: install build/deploy-tools/installed ## what the lock installs, as Cyclone
 
 bench: .venv/bench-installed ## timed runs, fixed seed and size, beside Celery, Procrastinate and stock Dramatiq (SUITES="jobs")
 	@$(BIN)/python -m tests.benchmarks $(SUITES)
+
+bench-compare: install ## a result beside an earlier one (KEPT=output/benchmarks/a.json NEW=output/benchmarks/b.json)
+	@$(BIN)/python -m tests.benchmarks.comparison $(KEPT) $(NEW)
+
+bench-smoke: install ## 300 tutors, two minutes: has a ratio to its limit become twice as bad?
+	@TUTORS=300 ROUNDS=3 KEEP_AS=build/smoke.json $(BIN)/python -m tests.benchmarks smoke limits
+	@$(BIN)/python -m tests.benchmarks.comparison tests/benchmarks/kept.json build/smoke.json --most 2
 
 # What we are measured against; nothing of ours needs it.
 .venv/bench-installed: .venv/installed

@@ -58,14 +58,28 @@ def score(
     for population, members in _by_population(connection, tutor_ids).items():
         features = build.build(connection, Spine.at(members, as_of))
         scorer = shelf.scorer(connection, population)
-        scored = predicted(scorer, features.values)
-        store(connection, features, Purpose.SERVING)
-        _keep(connection, scorer, features, scored, as_of=as_of, trigger=trigger, threshold=threshold)
+        scored = score_features(connection, scorer, features, as_of, trigger=trigger, threshold=threshold)
         db.after_commit(connection, partial(_count, scorer, population, scored.levels))
         levels.update(scored.levels)
         models[scorer.model_id] += len(scored.levels)
         changed += scored.repaired
     return ScoringSummary(models.total(), dict(levels), dict(models), changed)
+
+
+def score_features(
+    connection: Connection,
+    scorer: Scorer,
+    features: FeatureMatrix,
+    as_of: datetime,
+    *,
+    trigger: str,
+    threshold: float,
+) -> Scored:
+    """Score tutors of one population by their features, and keep both."""
+    scored = predicted(scorer, features.values)
+    store(connection, features, Purpose.SERVING)
+    _keep(connection, scorer, features, scored, as_of=as_of, trigger=trigger, threshold=threshold)
+    return scored
 
 
 def predicted(scorer: Scorer, values: Matrix) -> Scored:

@@ -161,7 +161,7 @@ class Settings(BaseSettings):
     job_lease_seconds: float = Field(30, ge=1, description="How long a worker holds a job without renewing.")
     job_max_recoveries: int = Field(3, ge=1, description="Crashes after which a job is quarantined.")
     relay_interval_seconds: float = Field(1, gt=0, le=60, description="Seconds between looks for jobs to ring again.")
-    relay_window: int = Field(5000, gt=0, description="Doorbells a queue may hold before the relay stops adding more.")
+    relay_window: int = Field(2000, gt=0, description="Doorbells a queue may hold before the relay stops adding more.")
     ring_again_seconds: float = Field(6, gt=0, description="Least seconds between two rings of one job by the relay.")
     stuck_seconds: float = Field(
         60,

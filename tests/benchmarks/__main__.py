@@ -10,7 +10,7 @@ from pathlib import Path
 from tests.benchmarks.measure import Figure, keep, machine, show
 from tutormax import broker, db, log, schema, servers
 
-SUITES = ("jobs", "stages")
+SUITES = ("jobs", "limits", "stages")
 
 
 def main(names: list[str]) -> None:
@@ -30,7 +30,10 @@ def main(names: list[str]) -> None:
             sys.stdout.flush()
         db.dispose()
     show(figures, facts)
-    sys.stdout.write(f"kept in {keep(figures, facts, Path('output/benchmarks'))}\n")
+    named = os.environ.get("KEEP_AS")
+    file = Path(named) if named else Path("output/benchmarks") / f"{facts['at'].replace(':', '')}.json"
+    keep(figures, facts, file)
+    sys.stdout.write(f"kept in {file}\n")
 
 
 def _suite(name: str) -> Callable[[], Iterator[Figure]]:

@@ -4,20 +4,22 @@ Every engine is started as its documentation says and stands still while jobs ar
 draining alone; the rounds of all engines are interleaved. Whoever of them is not installed is left out, and said so.
 """
 
-import statistics
+import os
 import sys
 import threading
 import time
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass
 from importlib import import_module
 
 import psutil
+from sqlalchemy import text
 
 from tests.benchmarks.engines.engine import Engine, Task
 from tests.benchmarks.engines.marks import heard
 from tests.benchmarks.engines.ours import QUEUE, TutorMax
-from tests.benchmarks.measure import Figure, milliseconds
+from tests.benchmarks.measure import Figure, median, milliseconds
 from tutormax import db, settings
 from tutormax.broker.carrier import BrokerAwayError
 from tutormax.jobs import relay
@@ -28,11 +30,12 @@ OTHERS: Mapping[str, str] = {
     "procrastinate_postgres": "Procrastinate",
 }
 THREADS = 8
-ROUNDS = 5
+ROUNDS = int(os.environ.get("ROUNDS", "5"))
 DRAINED: Mapping[Task, int] = {Task.NOTHING: 3000, Task.WAIT: 400}
 IDLE, IDLE_GAP_SECONDS = 100, 0.1
 SILENT, SILENT_GAP_SECONDS = 8, 3.0
 INSERTED = 10_000
+SERVERS = ("postgres", "valkey-server")
 # At least so many times what another drains in the same run.
 GOALS: Mapping[str, float] = {"Celery": 1.0, "Procrastinate": 1.4, "Dramatiq": 0.5}
 
@@ -40,14 +43,14 @@ GOALS: Mapping[str, float] = {"Celery": 1.0, "Procrastinate": 1.4, "Dramatiq": 0
 def figures() -> Iterator[Figure]:
     """Measure with one and with two worker processes of eight threads."""
     engines = [TutorMax(), *_others()]
-    with _relaying():
+    with relaying():
         for processes in (1, 2):
-            with _started(engines, processes):
+            with started(engines, processes):
                 for task in DRAINED:
-                    yield from _drained(engines, task, processes)
+                    yield from drained(engines, task, processes)
                 if processes == 1:
                     yield from _starts(engines)
-        yield _inserted(engines[0])
+        yield inserted(engines[0])
 
 
 def _others() -> Iterator[Engine]:
@@ -59,7 +62,8 @@ def _others() -> Iterator[Engine]:
 
 
 @contextmanager
-def _started(engines: Sequence[Engine], processes: int) -> Iterator[None]:
+def started(engines: Sequence[Engine], processes: int) -> Iterator[None]:
+    """Start the workers of all engines, and see each do some jobs; end them afterwards."""
     with ExitStack() as stack:
         for engine in engines:
             engine.start(processes, THREADS)
@@ -75,28 +79,60 @@ def _wait_for(engine: Engine) -> None:
         time.sleep(0.01)
 
 
-def _drained(engines: Sequence[Engine], task: Task, processes: int) -> Iterator[Figure]:
+def drained(engines: Sequence[Engine], task: Task, processes: int) -> Iterator[Figure]:
+    """Measure in interleaved rounds how fast the first engine and the others drain the same jobs, and at which cost."""
     count = DRAINED[task]
-    rates: dict[str, list[float]] = {engine.name: [] for engine in engines}
-    costs: dict[str, list[float]] = {engine.name: [] for engine in engines}
+    rounds: dict[str, list[_Round]] = {engine.name: [] for engine in engines}
     for _ in range(ROUNDS):
         for engine in engines:
-            engine.pause()
-            engine.send(task, count)
-            used, began = _cpu_seconds(engine), time.perf_counter()
-            engine.go_on()
-            _wait_for(engine)
-            rates[engine.name].append(count / (time.perf_counter() - began))
-            costs[engine.name].append((_cpu_seconds(engine) - used) / count)
+            rounds[engine.name].append(_round(engine, task, count))
     what = f"{'no-op' if task is Task.NOTHING else '10 ms'} jobs, {processes} x {THREADS}"
-    for engine in engines:
-        yield _median(f"{engine.name}: {what}, drained", rates[engine.name], "jobs/s", more_is_better=True)
-        yield _median(f"{engine.name}: {what}, CPU of the workers", [1e6 * cost for cost in costs[engine.name]], "us")
+    for name, taken in rounds.items():
+        yield median(f"{name}: {what}, drained", [each.rate for each in taken], "jobs/s", more_is_better=True)
+        yield median(f"{name}: {what}, CPU of the workers", [each.workers_us for each in taken], "us")
+        yield median(f"{name}: {what}, CPU of the servers", [each.servers_us for each in taken], "us")
+    ours = rounds[engines[0].name]
+    yield median(f"{engines[0].name}: {what}, WAL", [each.wal_bytes for each in ours], "bytes")
     for engine in engines[1:]:
-        ratios = [ours / theirs for ours, theirs in zip(rates[engines[0].name], rates[engine.name], strict=True)]
+        ratios = [mine.rate / theirs.rate for mine, theirs in zip(ours, rounds[engine.name], strict=True)]
         # Celery has processes only, so one of them is no match for eight threads.
         goal = GOALS[engine.name] if task is Task.NOTHING and processes == 2 else None
-        yield _median(f"{what}: TutorMax to {engine.name}", ratios, "x", goal, more_is_better=True)
+        yield median(f"{what}: TutorMax to {engine.name}", ratios, "x", goal=goal, more_is_better=True)
+
+
+@dataclass(frozen=True, slots=True)
+class _Round:
+    """What draining some jobs took: jobs a second, and microseconds and bytes a job."""
+
+    rate: float
+    workers_us: float
+    servers_us: float
+    wal_bytes: float
+
+
+def _round(engine: Engine, task: Task, count: int) -> _Round:
+    engine.pause()
+    engine.send(task, count)
+    workers, servers, wal, began = _cpu_seconds(engine), _server_seconds(), _wal_bytes(), time.perf_counter()
+    engine.go_on()
+    _wait_for(engine)
+    return _Round(
+        rate=count / (time.perf_counter() - began),
+        workers_us=1e6 * (_cpu_seconds(engine) - workers) / count,
+        servers_us=1e6 * (_server_seconds() - servers) / count,
+        wal_bytes=(_wal_bytes() - wal) / count,
+    )
+
+
+def _server_seconds() -> float:
+    """Return the CPU time that PostgreSQL and Redis have used, in processes that live."""
+    servers = [process.info for process in psutil.process_iter(["name", "cpu_times"])]
+    return sum(sum(each["cpu_times"][:2]) for each in servers if each["name"] in SERVERS)
+
+
+def _wal_bytes() -> float:
+    with db.transaction() as connection:
+        return float(connection.execute(text("select pg_current_wal_lsn() - '0/0'::pg_lsn")).scalar_one())
 
 
 def _cpu_seconds(engine: Engine) -> float:
@@ -128,24 +164,18 @@ def _start_seconds(engine: Engine, gap_seconds: float) -> float:
     return heard() - sent
 
 
-def _inserted(engine: Engine) -> Figure:
+def inserted(engine: Engine) -> Figure:
+    """Measure how fast jobs are sent in bulk."""
     rates = []
     for _ in range(ROUNDS):
         began = time.perf_counter()
         engine.send(Task.NOTHING, INSERTED)
         rates.append(INSERTED / (time.perf_counter() - began))
-    return _median(f"{engine.name}: jobs inserted in one transaction", rates, "jobs/s", 20_000, more_is_better=True)
-
-
-def _median(
-    name: str, values: Sequence[float], unit: str, goal: float | None = None, *, more_is_better: bool = False
-) -> Figure:
-    spread = (min(values), max(values))
-    return Figure(name, statistics.median(values), unit, goal, len(values), spread, more_is_better=more_is_better)
+    return median(f"{engine.name}: jobs inserted in one transaction", rates, "jobs/s", goal=20_000, more_is_better=True)
 
 
 @contextmanager
-def _relaying() -> Iterator[None]:
+def relaying() -> Iterator[None]:
     """Ring for what is due as the scheduler does, by its settings."""
     over, limits = threading.Event(), settings.current()
 

@@ -41,11 +41,18 @@ def quantile(values: Sequence[float], share: float) -> float:
     return sorted(values)[min(len(values) - 1, int(share * len(values)))]
 
 
+def median(
+    name: str, values: Sequence[float], unit: str, *, goal: float | None = None, more_is_better: bool = False
+) -> Figure:
+    """Return the median of what was measured some times."""
+    spread = (min(values), max(values))
+    return Figure(name, statistics.median(values), unit, goal, len(values), spread, more_is_better)
+
+
 def median_seconds(name: str, act: Callable[[], object], *, runs: int, goal: float | None = None) -> Figure:
     """Time an act some times after a warm-up; the median counts."""
     act()
-    taken = [_seconds(act) for _ in range(runs)]
-    return Figure(name, statistics.median(taken), "s", goal, runs, (min(taken), max(taken)))
+    return median(name, [seconds_of(act) for _ in range(runs)], "s", goal=goal)
 
 
 def milliseconds(name: str, seconds: Sequence[float], share: float, *, goal: float | None = None) -> Figure:
@@ -54,7 +61,8 @@ def milliseconds(name: str, seconds: Sequence[float], share: float, *, goal: flo
     return Figure(name, value, "ms", goal, len(seconds), (1000 * min(seconds), 1000 * max(seconds)))
 
 
-def _seconds(act: Callable[[], object]) -> float:
+def seconds_of(act: Callable[[], object]) -> float:
+    """Return how long something takes."""
     started = time.perf_counter()
     act()
     return time.perf_counter() - started
@@ -98,10 +106,8 @@ def show(figures: Sequence[Figure], facts: dict[str, Any]) -> None:
     console.print(", ".join(f"{name} {value}" for name, value in facts.items() if name != "libraries"))
 
 
-def keep(figures: Sequence[Figure], facts: dict[str, Any], directory: Path) -> Path:
-    """Write figures and machine as JSON; return the file."""
-    directory.mkdir(parents=True, exist_ok=True)
-    file = directory / f"{facts['at'].replace(':', '')}.json"
+def keep(figures: Sequence[Figure], facts: dict[str, Any], file: Path) -> None:
+    """Write figures and machine as JSON."""
+    file.parent.mkdir(parents=True, exist_ok=True)
     content = {"machine": facts, "figures": [asdict(figure) | {"met": figure.met} for figure in figures]}
     file.write_bytes(orjson.dumps(content, option=orjson.OPT_INDENT_2))
-    return file

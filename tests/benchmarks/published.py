@@ -1,0 +1,57 @@
+"""`python -m tests.benchmarks.published RESULT.json...`: publish results of `make bench` in deploy/performance.md.
+
+The results are kept together beside the page, and a test holds both to each other. What `make bench-smoke` compares
+with is `tests/benchmarks/kept.json`, a result of its own.
+"""
+
+import sys
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import orjson
+
+ROOT = Path(__file__).parents[2]
+PAGE = ROOT / "deploy" / "performance.md"
+KEPT = ROOT / "deploy" / "benchmark.json"
+BEGIN, END = "<!-- benchmark -->\n", "<!-- /benchmark -->\n"
+
+
+def rendered(results: Sequence[Mapping[str, Any]]) -> str:
+    """Return what the page says of results: a table each, headed by the machine and its load."""
+    return "\n".join(_table(result) for result in results)
+
+
+def _table(result: Mapping[str, Any]) -> str:
+    machine = result["machine"]
+    head = (
+        f"{machine['at'][:10]}, {machine['processor']}, {machine['cores']} cores, {machine['memory_gib']} GiB, "
+        f"load before {machine['load_before']:.1f}, Python {machine['python']}\n\n"
+        "| what | measured | least to most | runs | goal | |\n|---|---|---|---|---|---|\n"
+    )
+    return head + "".join(_row(figure) for figure in result["figures"])
+
+
+def _row(figure: Mapping[str, Any]) -> str:
+    low, high = figure["spread"]
+    goal = "" if figure["goal"] is None else f"{figure['goal']:g}"
+    met = {True: "met", False: "missed", None: ""}[figure["met"]]
+    measured = f"{figure['value']:.3g} {figure['unit']}"
+    return f"| {figure['name']} | {measured} | {low:.3g} to {high:.3g} | {figure['runs']} | {goal} | {met} |\n"
+
+
+def kept() -> Sequence[Mapping[str, Any]]:
+    """Return the results that were published last."""
+    results: Sequence[Mapping[str, Any]] = orjson.loads(KEPT.read_bytes())
+    return results
+
+
+def publish(results: Sequence[Mapping[str, Any]]) -> None:
+    """Keep results and let the page say them."""
+    KEPT.write_bytes(orjson.dumps(results, option=orjson.OPT_INDENT_2) + b"\n")
+    before, _, rest = PAGE.read_text(encoding="utf-8").partition(BEGIN)
+    PAGE.write_text(before + BEGIN + rendered(results) + END + rest.partition(END)[2], encoding="utf-8")
+
+
+if __name__ == "__main__":
+    publish([orjson.loads(Path(name).read_bytes()) for name in sys.argv[1:]])

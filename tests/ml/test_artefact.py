@@ -1,5 +1,7 @@
 """A published model is there whole or not at all, and nothing that was changed is parsed."""
 
+import subprocess
+import sys
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -55,6 +57,27 @@ def test_a_publication_cut_short_is_not_seen_and_does_not_block_the_next(tmp_pat
     seen = artefact.versions(tmp_path)
     assert [artefact.read(tmp_path, version).files for version in seen] == [FILES] * len(seen)
     assert len(seen) == (1 if step == len(FILES) + 2 else 0)
+    assert artefact.read(tmp_path, artefact.publish(tmp_path, AT, FILES, {}).version).files == FILES
+
+
+@pytest.mark.parametrize("room", [0, 100, 1000])
+def test_a_disk_that_takes_no_more_leaves_the_models_that_are_there(
+    tmp_path: Path, published: Artefact, room: int
+) -> None:
+    source = f"""
+import resource
+from datetime import datetime, UTC
+from pathlib import Path
+from ml import artefact
+resource.setrlimit(resource.RLIMIT_FSIZE, ({room}, {room}))
+artefact.publish(Path({str(tmp_path)!r}), datetime({AT.year}, {AT.month}, {AT.day}, tzinfo=UTC), {FILES!r}, {{}})
+"""
+    refused = subprocess.run([sys.executable, "-c", source], capture_output=True, text=True, check=False)
+
+    assert refused.returncode == 1
+    assert "File too large" in refused.stderr
+    assert artefact.versions(tmp_path) == [VERSION]
+    assert artefact.read(tmp_path, VERSION).files == FILES
     assert artefact.read(tmp_path, artefact.publish(tmp_path, AT, FILES, {}).version).files == FILES
 
 

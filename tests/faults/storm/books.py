@@ -32,6 +32,8 @@ class Books:
     ambiguous: dict[UUID, Script] = field(default_factory=dict)
     # Each request with a key: the key, and when it was made by the database's clock.
     keyed: list[tuple[UUID, float]] = field(default_factory=list)
+    # Jobs that an operator cancelled, each once, with the reason that was given.
+    withdrawn: dict[UUID, str] = field(default_factory=dict)
     lock: threading.Lock = field(default_factory=threading.Lock)
 
     def accept(self, jobs: Iterable[tuple[UUID, Script]]) -> None:

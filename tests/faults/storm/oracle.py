@@ -17,6 +17,7 @@ from schedules.slots import EPOCH
 from tests.faults.storm import actors, scheduler
 from tests.faults.storm.books import MUST_DIE, Books, Script
 from tests.faults.storm.cluster import Cluster
+from tests.faults.storm.producer import OPERATOR
 from tutormax import settings
 from tutormax.populations import Population
 
@@ -86,6 +87,7 @@ def judge(cluster: Cluster, books: Books) -> tuple[list[Violation], Counts]:
         ledger = Ledger(connection)
         wrong = [*_every_accepted(ledger, books), *_no_ambiguous_twice(ledger, books), *_no_ghosts(ledger)]
         wrong += [*_keyed(connection, books), *_fenced(connection, ledger), *_within_limits(ledger)]
+        wrong += _audited(connection, ledger, books)
         slots = _Slots(connection)
         wrong += slots.wrong(ledger)
         models = connection.execute(text("select count(*) from models")).scalar_one()
@@ -101,7 +103,7 @@ def judge(cluster: Cluster, books: Books) -> tuple[list[Violation], Counts]:
         slots=slots.sent,
         slots_missing=len(slots.missing),
         slots_doubled=len(slots.doubled),
-        slots_expired=sum(row.state == CANCELLED for row in ledger.jobs.values()),
+        slots_expired=sum(row.error_type == "Expired" for row in ledger.jobs.values()),
         recoveries=recoveries,
         quarantined=sum(row.error_type == "Quarantined" for row in ledger.jobs.values()),
         models=models,
@@ -192,6 +194,21 @@ def doubled_grants(connection: Connection) -> list[Violation]:
         ),
         *(Violation("I3", f"{row.job_id}: fence {row.fence} after a higher one") for row in connection.execute(back)),
     ]
+
+
+def _audited(connection: Connection, ledger: Ledger, books: Books) -> Iterator[Violation]:
+    """Tell of what an operator did that did not happen, or of which the audit log has not one row with who and why."""
+    statement = text("select action, who, subject, reason, at from audit_log where who = :who")
+    told = Counter(
+        (row.action, row.subject, row.reason) for row in connection.execute(statement, {"who": OPERATOR}) if row.at
+    )
+    wanted = Counter(("job cancel", str(job_id), reason) for job_id, reason in books.withdrawn.items())
+    for action, subject, reason in (told - wanted) + (wanted - told):
+        yield Violation("I10", f"{action} of {subject} ({reason}): done and told differ")
+    for job_id in books.withdrawn:
+        row = ledger.jobs.get(job_id)
+        if row is None or row.state != CANCELLED or ledger.effects.get(job_id):
+            yield Violation("I10", f"{job_id} was cancelled, and is {row and row.state}")
 
 
 def _within_limits(ledger: Ledger) -> list[Violation]:

@@ -15,7 +15,8 @@ from tests.faults.storm import actors
 from tests.faults.storm.books import Books, Script
 from tutormax import db, jobs
 from tutormax.broker import Queue
-from tutormax.jobs import Request
+from tutormax.following import UnknownJobError
+from tutormax.jobs import Request, operations
 
 # Of a hundred jobs so many follow each script.
 MIX = {
@@ -30,6 +31,8 @@ MIX = {
 }
 MOST_AT_ONCE = 20
 KEYS = 5
+# One job among so many is cancelled by hand.
+WITHDRAWN_EVERY, WITHDRAWN_TRIES, OPERATOR = 200, 300, "the storm's operator"
 AWAY_SECONDS = 0.2
 # More than so many that wait are the workers' affair, not the storm's.
 MOST_WAITING = 3000
@@ -82,6 +85,8 @@ class Producer:
             if ahead > 0:
                 time.sleep(min(ahead, 1.0))
             self._send(self._drawn(chance, chance.randint(1, MOST_AT_ONCE)))
+            if len(self.books.accepted) >= WITHDRAWN_EVERY * (len(self.books.withdrawn) + 1):
+                self._withdraw()
         self.stopped = True
 
     def _too_many_wait(self) -> bool:
@@ -101,6 +106,29 @@ class Producer:
         """Send a job that kills whoever works on it."""
         chance = random.Random(self.seed - len(self.books.accepted))  # noqa: S311 - nothing secret
         self._send([(UUID(int=chance.getrandbits(128), version=4), Script.POISON, 0.0)])
+
+    def _withdraw(self) -> None:
+        """Send a job for later and cancel it as an operator does, however often that must be tried."""
+        job_id = UUID(int=random.Random(f"{self.seed} {len(self.books.withdrawn)}").getrandbits(128), version=4)  # noqa: S311
+        reason = f"nobody wants {job_id}"
+        later = replace(actors.plain.request(), job_id=job_id, run_at=datetime.now(UTC) + timedelta(hours=1))
+        try:
+            with self.begin() as connection:
+                jobs.insert(connection, [later])
+        except SQLAlchemyError:
+            # It may be there all the same, and would wait for an hour.
+            time.sleep(AWAY_SECONDS)
+        for _ in range(WITHDRAWN_TRIES):
+            try:
+                with self.begin() as connection:
+                    operations.cancel(connection, job_id, who=OPERATOR, reason=reason)
+            except UnknownJobError:
+                return
+            except SQLAlchemyError:
+                time.sleep(AWAY_SECONDS)
+            else:
+                self.books.withdrawn[job_id] = reason
+                return
 
     @staticmethod
     def _drawn(chance: random.Random, count: int) -> list[tuple[UUID, Script, float]]:

@@ -33,8 +33,9 @@ def test_a_seed_is_a_plan_in_which_every_fault_comes() -> None:
     assert [strike.share for strike in strikes] == sorted(strike.share for strike in strikes)
 
 
-# What random kills can hit. A missing fence and a missing key have windows of a millisecond: the failpoints find those.
-FOUND_BY_STORMS = [plants.no_relay, plants.two_transactions, plants.link_before_fsync]
+# What random kills can hit. A missing fence, a missing key and a link that is moved too early have windows of a few
+# milliseconds: the failpoints find those.
+FOUND_BY_STORMS = [plants.no_relay, plants.two_transactions]
 
 
 @pytest.mark.slow

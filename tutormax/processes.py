@@ -70,7 +70,7 @@ class Children:
                 stdout=log_file,
                 stderr=log_file,
                 start_new_session=True,
-                preexec_fn=_die_with_parent,  # noqa: PLW1509 - one call into a library that is loaded already
+                preexec_fn=die_with_parent,  # noqa: PLW1509 - one call into a library that is loaded already
             )
 
     def restart_fallen(self) -> None:
@@ -107,6 +107,7 @@ def children(*, logs: Path | None = None, **environment: str) -> Iterator[Childr
         made.stop()
 
 
-def _die_with_parent() -> None:
+def die_with_parent() -> None:
+    """Let this process, about to become another program, be told to stop when its parent ends, however that ends."""
     if _LIBC is not None:
         _LIBC.prctl(PR_SET_PDEATHSIG, int(signal.SIGTERM), 0, 0, 0)

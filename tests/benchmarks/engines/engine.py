@@ -9,6 +9,8 @@ from collections.abc import Sequence
 from enum import StrEnum
 from pathlib import Path
 
+from tutormax.processes import die_with_parent
+
 ROOT = Path(__file__).parents[3]
 
 
@@ -50,6 +52,7 @@ class Engine(ABC):
                 stderr=subprocess.DEVNULL,
                 stdout=subprocess.DEVNULL,
                 start_new_session=True,
+                preexec_fn=die_with_parent,  # noqa: PLW1509 - one call into a library that is loaded already
             )
         ]
 

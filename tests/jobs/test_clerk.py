@@ -1,6 +1,7 @@
 """The clerk gives each thread its own lease and writes each completion once, however many ask at one moment."""
 
 import threading
+import time
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing
@@ -12,7 +13,7 @@ from sqlalchemy import text
 from tests.jobs import probes
 from tutormax import db
 from tutormax.jobs import lease, ring
-from tutormax.jobs.clerk import Clerk
+from tutormax.jobs.clerk import FRESH_SECONDS, Clerk
 from tutormax.jobs.lease import LeaseLostError, State
 
 JOBS = 200
@@ -37,6 +38,17 @@ def clerk(own_ledger: None) -> Iterator[Clerk]:
 def sent(count: int) -> list[UUID]:
     """Send some jobs."""
     return [probes.leave_mark.send(str(number)) for number in range(count)]
+
+
+def cut() -> None:
+    """Close every connection to this database but the one that does it."""
+    with db.engine().begin() as connection:
+        connection.execute(
+            text(
+                "select pg_terminate_backend(pid) from pg_stat_activity"
+                " where pid <> pg_backend_pid() and datname = current_database()"
+            )
+        )
 
 
 def states() -> dict[str, int]:
@@ -109,13 +121,7 @@ def test_a_connection_that_was_cut_is_made_anew(clerk: Clerk) -> None:
     first, second, third = sent(3)
     assert clerk.take(first) is not None
 
-    with db.engine().begin() as connection:
-        connection.execute(
-            text(
-                "select pg_terminate_backend(pid) from pg_stat_activity"
-                " where pid <> pg_backend_pid() and datname = current_database()"
-            )
-        )
+    cut()
     # Whoever is served just then hears of it; the job stays as it was.
     with pytest.raises(Exception, match=r"terminating|closed|lost"):
         clerk.take(second)
@@ -129,3 +135,25 @@ def test_what_the_clerk_has_taken_no_other_gets(clerk: Clerk) -> None:
     assert clerk.take(job) is not None
     with db.transaction() as connection:
         assert lease.take(connection, job, seconds=30, worker="another") is None
+
+
+def test_nobody_is_told_that_a_connection_was_cut_while_there_was_nothing_to_do(clerk: Clerk) -> None:
+    first, second = sent(2)
+    taken = clerk.take(first)
+    assert taken is not None
+    clerk.finish(taken, None)
+
+    cut()
+    time.sleep(FRESH_SECONDS)
+
+    again = clerk.take(second)
+    assert again is not None
+    assert clerk.finish(again, None) is State.DONE
+
+
+def test_a_lease_is_on_disk_when_it_is_told(clerk: Clerk) -> None:
+    # A crash must not forget it: the next lease would have the same fence, and pieces could be written twice.
+    [job] = sent(1)
+    clerk.take(job)
+    with clerk._takes.open() as connection:  # noqa: SLF001 - it is this very connection that must wait for the disk
+        assert connection.exec_driver_sql("show synchronous_commit").scalar_one() == "on"

@@ -24,13 +24,8 @@ from tutormax.per_process import PerProcess
 
 # A connection that was not used for longer may be dead, and is asked before it is relied on.
 FRESH_SECONDS = 1.0
-
-
 # Both look rows up by their keys, however few or many rows there are: one plan is right, and need not be made again.
 SETTLED_PLAN = "set plan_cache_mode = 'auto'; set enable_seqscan = off"
-# A crash of PostgreSQL may forget the last of what was written without waiting for the disk. Of a lease that does no
-# harm: the job is pending again, and of two who then hold one fence the ledger lets one complete. A completion waits.
-WITHOUT_WAITING = "set synchronous_commit = off"
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,8 +39,7 @@ class _Ended:
 class _Line:
     """A connection that is kept, and on which every statement is a transaction."""
 
-    def __init__(self, *settings: str) -> None:
-        self._settings = settings
+    def __init__(self) -> None:
         self._connection: Connection | None = None
         self._used_at = 0.0
 
@@ -60,17 +54,21 @@ class _Line:
         self._used_at = time.monotonic()
 
     def _connected(self) -> Connection:
-        kept, engine = self._connection, db.engine()
-        fresh = time.monotonic() - self._used_at < FRESH_SECONDS
-        if kept is not None and kept.engine.pool is engine.pool:
-            if not fresh:
-                kept.exec_driver_sql("select 1")
-            return kept
-        self.close()
-        self._connection = engine.connect().execution_options(isolation_level="AUTOCOMMIT")
-        for setting in self._settings:
-            self._connection.exec_driver_sql(setting)
+        engine = db.engine()
+        if self._connection is None or self._connection.engine.pool is not engine.pool or not self._lives():
+            self.close()
+            self._connection = engine.connect().execution_options(isolation_level="AUTOCOMMIT")
+            self._connection.exec_driver_sql(SETTLED_PLAN)
         return self._connection
+
+    def _lives(self) -> bool:
+        if self._connection is None or time.monotonic() - self._used_at < FRESH_SECONDS:
+            return self._connection is not None
+        try:
+            self._connection.exec_driver_sql("select 1")
+        except SQLAlchemyError:
+            return False
+        return True
 
     def close(self) -> None:
         """Close the connection; with settings of its own it never goes back to the pool."""
@@ -86,7 +84,7 @@ class Clerk:
 
     def __init__(self) -> None:
         self._worker = worker_name()
-        self._takes, self._finishes = _Line(SETTLED_PLAN, WITHOUT_WAITING), _Line(SETTLED_PLAN)
+        self._takes, self._finishes = _Line(), _Line()
         self._taking: Together[UUID, Lease | None] = Together(self._taken)
         self._finishing: Together[_Ended, State | None] = Together(self._finished)
 

@@ -6,7 +6,6 @@ draining alone; the rounds of all engines are interleaved. Whoever of them is no
 
 import os
 import sys
-import threading
 import time
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
@@ -20,9 +19,8 @@ from tests.benchmarks.engines.engine import Engine, Task
 from tests.benchmarks.engines.marks import heard
 from tests.benchmarks.engines.ours import QUEUE, TutorMax
 from tests.benchmarks.measure import Figure, median, milliseconds
-from tutormax import db, settings
-from tutormax.broker.carrier import BrokerAwayError
-from tutormax.jobs import relay
+from tests.benchmarks.relaying import relaying
+from tutormax import db
 
 OTHERS: Mapping[str, str] = {
     "stock_dramatiq": "StockDramatiq",
@@ -43,7 +41,7 @@ GOALS: Mapping[str, float] = {"Celery": 1.0, "Procrastinate": 1.4, "Dramatiq": 0
 def figures() -> Iterator[Figure]:
     """Measure with one and with two worker processes of eight threads."""
     engines = [TutorMax(), *_others()]
-    with relaying():
+    with relaying([QUEUE]):
         for processes in (1, 2):
             with started(engines, processes):
                 for task in DRAINED:
@@ -176,27 +174,3 @@ def inserted(engine: Engine) -> Figure:
         engine.send(Task.NOTHING, INSERTED)
         rates.append(INSERTED / (time.perf_counter() - began))
     return median(f"{engine.name}: jobs inserted in one transaction", rates, "jobs/s", goal=20_000, more_is_better=True)
-
-
-@contextmanager
-def relaying() -> Iterator[None]:
-    """Ring for what is due as the scheduler does, by its settings."""
-    over, limits = threading.Event(), settings.current()
-
-    def relays() -> None:
-        while not over.wait(limits.relay_interval_seconds):
-            try:
-                with db.transaction() as connection:
-                    relay.ring_due(
-                        connection, [QUEUE], window=limits.relay_window, ring_again_seconds=limits.ring_again_seconds
-                    )
-            except BrokerAwayError:
-                continue
-
-    thread = threading.Thread(target=relays, name="relay")
-    thread.start()
-    try:
-        yield
-    finally:
-        over.set()
-        thread.join()

@@ -4,10 +4,8 @@
 """
 
 import os
-import threading
 import time
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -15,10 +13,11 @@ from sqlalchemy import select
 
 from ml.features.build import Spine, build
 from tests.benchmarks.measure import Figure, median_seconds, milliseconds
+from tests.benchmarks.relaying import relaying
 from tutormax import db, evaluation, jobs, processes, rescoring
 from tutormax.broker import Queue
 from tutormax.following import follow
-from tutormax.jobs import Request, relay
+from tutormax.jobs import Request
 from tutormax.tables import jobs as ledger
 from tutormax.tutors import active_tutors
 from tutormax.windows import QUARTER_HOUR, Window
@@ -36,7 +35,7 @@ def figures() -> Iterator[Figure]:
     """Measure every stage on one marketplace."""
     world = {"num_tutors": TUTORS, "num_sessions": SESSIONS, "target_date": LAST_DAY, "seed": 7}
     as_of = {"as_of": AS_OF.isoformat()}
-    with processes.children(TUTORMAX_LOG_LEVEL="ERROR") as children, _relaying():
+    with processes.children(TUTORMAX_LOG_LEVEL="ERROR") as children, relaying(Queue):
         for name, command in processes.DESK.items():
             children.start(name, command)
         seconds = _job("generate_synthetic_data", Queue.DATA_GENERATION, world)
@@ -46,25 +45,6 @@ def figures() -> Iterator[Figure]:
         yield _once("training, spine included", _job("train_models", Queue.TRAINING, as_of), 900)
         yield _once("scoring of every active tutor", _job("batch_predict_churn", Queue.PREDICTION, as_of), None)
         yield _event_driven()
-
-
-@contextmanager
-def _relaying() -> Iterator[None]:
-    """Ring for what is due as a scheduler does, but send no slots: without it one retry would wait forever."""
-    over = threading.Event()
-
-    def relays() -> None:
-        while not over.wait(1):
-            with db.transaction() as connection:
-                relay.ring_due(connection, Queue, window=10, ring_again_seconds=30)
-
-    thread = threading.Thread(target=relays, name="relay")
-    thread.start()
-    try:
-        yield
-    finally:
-        over.set()
-        thread.join()
 
 
 def _job(actor: str, queue: Queue, args: Mapping[str, Any]) -> float:

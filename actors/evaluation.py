@@ -1,14 +1,12 @@
 """Actors of the evaluation queue."""
 
 from dataclasses import replace
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime
 
-import msgspec
-
-from tutormax import db, evaluation, insights, rescoring, settings
+from tutormax import db, evaluation, insights, rescoring, rollup, settings
 from tutormax.broker import Queue
 from tutormax.errors import PermanentError
-from tutormax.evaluation import FIRST, EvaluationSummary, Judgement
+from tutormax.evaluation import EvaluationSummary
 from tutormax.jobs import Job, actor, minutes
 from tutormax.windows import Window
 
@@ -22,19 +20,21 @@ def evaluate_tutor_performance(job: Job, window_end: datetime | None = None) -> 
     """Judge every active tutor over the windows that end at one quarter hour, the latest unless another is named.
 
     Reads:   tutors, sessions, student_feedback, tutor_events
-    Writes:  tutor_performance_metrics, one row for each tutor and window, and again those that late facts belong to
+    Writes:  tutor_days; tutor_performance_metrics, a row for each tutor and window that came out other than before, and
+             again those that late facts belong to; evaluations
     Again:   replaces the same rows; corrections go on where they were left
     Sends:   predict_churn_for_tutor for each tutor whose tier fell
     """
     window = Window.latest(job.slot) if window_end is None else _ended(job, Window.ending(window_end))
+    _sum_up(job)
     with job.transaction() as connection:
         counted = insights.first_counted(connection, window)
-        summary = evaluation.judge_tutors(connection, window)
         # Not for a quarter hour that was named, nor for one that had been judged: that is no news.
-        if window_end is None and summary.rows_written:
+        if window_end is None and not evaluation.is_judged(connection, window):
             db.after_commit(connection, lambda: _measure(job, counted))
+        summary = evaluation.judge_tutors(connection, window)
         rescoring.request(connection, summary.fell, "tier fell")
-    return replace(summary, rows_corrected=_correct(job, window))
+    return replace(summary, rows_corrected=_correct(job))
 
 
 @actor(queue=Queue.EVALUATION, time_limit=minutes(1))
@@ -42,7 +42,7 @@ def evaluate_single_tutor(job: Job, tutor_id: int) -> EvaluationSummary:
     """Judge one tutor over the windows that end at the latest quarter hour.
 
     Reads:   tutors, sessions, student_feedback, tutor_events
-    Writes:  tutor_performance_metrics, one row for each window
+    Writes:  tutor_days; tutor_performance_metrics, a row for each window that came out other than before
     Again:   replaces the same rows
     Sends:   predict_churn_for_tutor if the tutor's tier fell
     """
@@ -64,17 +64,22 @@ def _ended(job: Job, window: Window) -> Window:
     return window
 
 
-def _correct(job: Job, window: Window) -> int:
+def _sum_up(job: Job) -> None:
+    """Bring the daily sums up to date, piece by piece."""
+    goes_on = True
+    while goes_on:
+        with job.transaction() as connection:
+            goes_on = rollup.sum_up_some(connection)
+
+
+def _correct(job: Job) -> int:
     """Correct, piece by piece, what late facts belong to; return how many rows changed."""
-    limits = settings.current()
-    lookback = timedelta(minutes=limits.perf_eval_lookback_minutes)
+    at_once = settings.current().perf_eval_batch_size
     rows = 0
-    after: Judgement | None = msgspec.convert(job.cursor, Judgement) if job.cursor else FIRST
-    while after is not None:
-        with job.transaction(cursor=lambda: after) as connection:  # noqa: B023 - read where the block ends
-            piece = evaluation.correct_judgements(
-                connection, window, lookback=lookback, batch_size=limits.perf_eval_batch_size, after=after
-            )
-            after = piece.goes_on_after
+    goes_on = True
+    while goes_on:
+        with job.transaction() as connection:
+            piece = evaluation.correct_judgements(connection, at_once=at_once)
         rows += piece.rows
+        goes_on = piece.goes_on
     return rows

@@ -11,18 +11,24 @@ from tests import evaluation_twin
 from tests.conftest import NOW
 from tests.evaluation_world import add_world
 from tests.factories import add_event, add_feedback, add_session, add_student, add_tutor
+from tutormax import db, rollup
 from tutormax.evaluation import (
-    FIRST,
     Correction,
     EvaluationSummary,
-    Judgement,
     Tier,
     correct_judgements,
     evaluate_single_tutor,
     evaluate_tutors,
     judge_tutors,
 )
-from tutormax.tables import sessions, student_feedback, tutor_events, tutor_performance_metrics, tutors
+from tutormax.tables import (
+    sessions,
+    student_feedback,
+    touched_tutors,
+    tutor_events,
+    tutor_performance_metrics,
+    tutors,
+)
 from tutormax.tutors import UnknownTutorError
 from tutormax.windows import QUARTER_HOUR, Window
 
@@ -40,15 +46,15 @@ def judged(connection: Connection, tutor: int, *, days: int = 7, window: Window 
 
 
 def stored(connection: Connection, tutor: int, *, days: int = 7, window: Window = WINDOW) -> Row[Any]:
+    """Return the row that holds at a window's end."""
     table = tutor_performance_metrics
-    of = (table.c.tutor_id == tutor, table.c.window_days == days, table.c.window_end == window.end)
-    return connection.execute(select(table).where(*of)).one()
+    of = (table.c.tutor_id == tutor, table.c.window_days == days, table.c.window_end <= window.end)
+    rows = connection.execute(select(table).where(*of).order_by(table.c.window_end.desc()).limit(1))
+    return rows.one()
 
 
-def evaluate(
-    connection: Connection, window: Window = WINDOW, *, lookback: timedelta = QUARTER_HOUR, batch_size: int = 100
-) -> EvaluationSummary:
-    return evaluate_tutors(connection, window, lookback=lookback, batch_size=batch_size)
+def evaluate(connection: Connection, window: Window = WINDOW) -> EvaluationSummary:
+    return evaluate_tutors(connection, window)
 
 
 def after(window: Window, quarters: int) -> Window:
@@ -454,15 +460,12 @@ def test_rows_that_changed_facts_touch_are_rewritten_in_every_column(connection:
 
 
 def assert_as_the_twin(connection: Connection, window: Window) -> None:
-    expected = evaluation_twin.judge_all(connection, window.end)
-    table = tutor_performance_metrics
-    rows = connection.execute(select(*METRICS).where(table.c.window_end == window.end)).mappings().all()
-    found = {(row["tutor_id"], row["window_days"]): dict(row) for row in rows}
-    assert found.keys() == expected.keys()
-    for key, row in expected.items():
+    for (tutor, days), row in evaluation_twin.judge_all(connection, window.end).items():
+        found = stored(connection, tutor, days=days, window=window)
         for name, value in row.items():
             exact = value is None or isinstance(value, str)
-            assert found[key][name] == (value if exact else pytest.approx(float(value), rel=1e-12)), (key, name)
+            expected = value if exact else pytest.approx(float(value), rel=1e-12)
+            assert getattr(found, name) == expected, (tutor, days, name)
 
 
 def test_one_tutor_alone_is_judged_as_among_all(connection: Connection) -> None:
@@ -580,7 +583,8 @@ def test_a_late_fact_corrects_every_judgement_it_belongs_to(connection: Connecti
     LATE[kind](connection, tutor, windows[1].end, now.end - MOMENT)
     summary = evaluate(connection, now)
 
-    assert summary.rows_corrected == 3 * 3
+    # Three rows that hold from there on, in place of the three that this evaluation wrote first.
+    assert (summary.rows_written, summary.rows_corrected) == (3, 3 + 3)
     for window in (*windows, now):
         assert_as_the_twin(connection, window)
 
@@ -612,7 +616,10 @@ def test_a_late_fact_corrects_only_the_windows_that_reach_back_to_it(
 
     LATE["session"](connection, tutor, NOW - age * DAY, NOW + MOMENT)
 
-    assert evaluate(connection, after(WINDOW, 1)).rows_corrected == corrected
+    summary = evaluate(connection, after(WINDOW, 1))
+
+    # Each in place of one that this evaluation wrote first.
+    assert (summary.rows_written, summary.rows_corrected) == (corrected, 2 * corrected)
 
 
 def test_a_late_fact_older_than_every_window_is_nobodys(connection: Connection) -> None:
@@ -621,9 +628,9 @@ def test_a_late_fact_older_than_every_window_is_nobodys(connection: Connection) 
     LATE["session"](connection, tutor, NOW - 90 * DAY, NOW + MOMENT)
     judge_tutors(connection, after(WINDOW, 1))
 
-    piece = correct_judgements(connection, after(WINDOW, 1), lookback=QUARTER_HOUR, batch_size=1, at_once=1)
+    piece = correct_judgements(connection, at_once=1)
 
-    assert piece == Correction(rows=0, goes_on_after=None)
+    assert piece == Correction(rows=0, goes_on=False)
 
 
 def test_an_outcome_learned_late_corrects(connection: Connection) -> None:
@@ -638,27 +645,33 @@ def test_an_outcome_learned_late_corrects(connection: Connection) -> None:
     )
     summary = evaluate(connection, after(WINDOW, 1))
 
-    assert summary.rows_corrected == 3
+    assert summary.rows_corrected == 3 + 3
     assert stored(connection, tutor).no_show_count == 1
 
 
-def test_the_lookback_finds_what_was_still_being_written_at_the_previous_evaluation(connection: Connection) -> None:
-    tutor = add_teaching_tutor(connection)
-    evaluate(connection)
-    LATE["login"](connection, tutor, NOW - HOUR, NOW - timedelta(minutes=20))
+def test_what_was_still_being_written_at_an_evaluation_is_found_by_the_next(database: str) -> None:
+    assert database
+    with db.transaction() as connection:
+        tutor = add_teaching_tutor(connection)
+        evaluate(connection)
+    with db.transaction() as slow:
+        LATE["login"](slow, tutor, NOW - HOUR, NOW - 2 * HOUR)
+        with db.transaction() as connection:
+            meanwhile = evaluate(connection, after(WINDOW, 1))
 
-    short = evaluate(connection, after(WINDOW, 1), lookback=timedelta(minutes=20))
-    long = evaluate(connection, after(WINDOW, 1), lookback=timedelta(minutes=20) + MOMENT)
+    with db.transaction() as connection:
+        summary = evaluate(connection, after(WINDOW, 20))
 
-    # The engagement of the three windows.
-    assert (short.rows_corrected, long.rows_corrected) == (0, 3)
+        assert (meanwhile.rows_corrected, summary.rows_corrected) == (0, 3 + 3)
+        for window in (WINDOW, after(WINDOW, 1), after(WINDOW, 20)):
+            assert_as_the_twin(connection, window)
 
 
 def test_what_an_evaluation_has_seen_is_not_looked_at_again(connection: Connection) -> None:
     tutor = add_teaching_tutor(connection)
     evaluate(connection)
+    LATE["login"](connection, tutor, NOW - HOUR, NOW + MOMENT)
     evaluate(connection, after(WINDOW, 8))
-    LATE["login"](connection, tutor, NOW - HOUR, after(WINDOW, 4).end)
 
     assert evaluate(connection, after(WINDOW, 9)).rows_corrected == 0
 
@@ -668,16 +681,41 @@ def test_what_arrived_while_no_evaluation_ran_is_found_after_it(connection: Conn
     evaluate(connection)
     LATE["login"](connection, tutor, NOW - HOUR, NOW + 2 * HOUR)
 
-    assert evaluate(connection, after(WINDOW, 40)).rows_corrected == 3
+    assert evaluate(connection, after(WINDOW, 40)).rows_corrected == 3 + 3
 
 
-def test_a_tutor_judged_alone_meanwhile_hides_nothing_of_the_others(connection: Connection) -> None:
-    tutor, other = add_teaching_tutor(connection), add_teaching_tutor(connection)
+def test_a_tutor_judged_alone_meanwhile_hides_nothing(connection: Connection) -> None:
+    tutor = add_teaching_tutor(connection)
     evaluate(connection)
     LATE["login"](connection, tutor, NOW - HOUR, NOW + 2 * HOUR)
-    evaluate_single_tutor(connection, other, after(WINDOW, 39))
+    evaluate_single_tutor(connection, tutor, after(WINDOW, 39))
 
-    assert evaluate(connection, after(WINDOW, 40)).rows_corrected == 3
+    evaluate(connection, after(WINDOW, 40))
+
+    for quarters in (0, 39, 40):
+        assert_as_the_twin(connection, after(WINDOW, quarters))
+
+
+def test_both_tutors_of_a_session_that_moves_are_corrected(connection: Connection) -> None:
+    former, latter = add_teaching_tutor(connection), add_teaching_tutor(connection)
+    session = add_session(connection, former)
+    evaluate(connection)
+
+    connection.execute(update(sessions).where(sessions.c.session_id == session).values(tutor_id=latter))
+    evaluate(connection, after(WINDOW, 1))
+
+    assert [stored(connection, tutor).sessions_scheduled for tutor in (former, latter)] == [1, 2]
+
+
+def test_what_is_removed_is_counted_no_more(connection: Connection) -> None:
+    tutor = add_teaching_tutor(connection)
+    session = add_session(connection, tutor)
+    evaluate(connection)
+
+    connection.execute(delete(sessions).where(sessions.c.session_id == session))
+    evaluate(connection, after(WINDOW, 1))
+
+    assert stored(connection, tutor).sessions_scheduled == 1
 
 
 def test_a_tutor_who_has_left_is_corrected_too(connection: Connection) -> None:
@@ -691,19 +729,6 @@ def test_a_tutor_who_has_left_is_corrected_too(connection: Connection) -> None:
     assert (summary.tutors, summary.rows_corrected) == (1, 3)
 
 
-@pytest.mark.parametrize("batch_size", [1, 2, 5])
-def test_corrections_of_many_tutors_come_in_batches(connection: Connection, batch_size: int) -> None:
-    ids = [add_teaching_tutor(connection) for _ in range(5)]
-    for number in range(3):
-        evaluate(connection, after(WINDOW, number))
-    for tutor in ids:
-        LATE["login"](connection, tutor, NOW - HOUR, NOW + HOUR)
-
-    summary = evaluate(connection, after(WINDOW, 4), batch_size=batch_size)
-
-    assert summary.rows_corrected == 5 * 3 * 3
-
-
 @pytest.mark.parametrize(("at_once", "pieces"), [(1, 16), (4, 4), (15, 2), (16, 1)])
 def test_a_correction_goes_on_where_its_last_piece_ended(connection: Connection, at_once: int, pieces: int) -> None:
     ids = [add_teaching_tutor(connection) for _ in range(5)]
@@ -711,20 +736,16 @@ def test_a_correction_goes_on_where_its_last_piece_ended(connection: Connection,
         evaluate(connection, after(WINDOW, number))
     for tutor in ids:
         LATE["login"](connection, tutor, after(WINDOW, 1).end, NOW + HOUR)
-    now = after(WINDOW, 5)
-    judge_tutors(connection, now)
+    judge_tutors(connection, after(WINDOW, 5))
 
-    rows = []
-    goes_on_after: Judgement | None = FIRST
-    while goes_on_after is not None:
-        piece = correct_judgements(
-            connection, now, lookback=QUARTER_HOUR, batch_size=2, after=goes_on_after, at_once=at_once
-        )
-        rows.append(piece.rows)
-        goes_on_after = piece.goes_on_after
+    made = [correct_judgements(connection, at_once=at_once)]
+    while made[-1].goes_on:
+        made.append(correct_judgements(connection, at_once=at_once))
 
-    assert len(rows) == pieces
-    assert sum(rows) == 5 * 3 * 3
+    assert len(made) == pieces
+    assert sum(piece.rows for piece in made) == 5 * (3 + 3)
+    for number in (0, 1, 2, 3, 5):
+        assert_as_the_twin(connection, after(WINDOW, number))
 
 
 def test_a_corrected_row_says_when(connection: Connection) -> None:
@@ -756,6 +777,12 @@ def store_tier(connection: Connection, tutor: int, window: Window, tier: Tier | 
     connection.execute(insert(tutor_performance_metrics).values(values))
 
 
+def settle(connection: Connection) -> None:
+    """Let the judgements that are stored have counted every fact there is."""
+    rollup.sum_up(connection)
+    connection.execute(delete(touched_tutors))
+
+
 @pytest.mark.parametrize(
     ("before", "fell"),
     [
@@ -772,6 +799,7 @@ def test_a_tutor_fell_whose_tier_was_higher_before(connection: Connection, befor
     add_sessions(connection, tutor, 5, status="student_no_show")
     add_session(connection, tutor, engagement_score=None, objectives_met=None)
     store_tier(connection, tutor, after(WINDOW, -3), before)
+    settle(connection)
 
     summary = evaluate(connection)
 

@@ -10,7 +10,7 @@ from tests.factories import add_session, add_tutor
 from tutormax import insights
 from tutormax.catalogue import Process, registry
 from tutormax.insights import Counted
-from tutormax.tables import tutor_performance_metrics
+from tutormax.tables import evaluations
 from tutormax.windows import Window
 
 WINDOW = Window.ending(NOW)
@@ -30,19 +30,8 @@ def ended(connection: Connection, tutor: int, ago: timedelta, *, known: timedelt
     )
 
 
-def judged(connection: Connection, tutor: int, ago: timedelta) -> None:
-    connection.execute(
-        insert(tutor_performance_metrics).values(
-            tutor_id=tutor,
-            window_days=30,
-            window_end=NOW - ago,
-            sessions_scheduled=1,
-            sessions_completed=1,
-            no_show_count=0,
-            green_flags=0,
-            red_flags=0,
-        )
-    )
+def judged(connection: Connection, ago: timedelta) -> None:
+    connection.execute(insert(evaluations).values(window_end=NOW - ago))
 
 
 def known(connection: Connection) -> list[int]:
@@ -60,7 +49,7 @@ def test_what_became_known_in_the_quarter_hour_is_counted(connection: Connection
 
 def test_after_an_outage_everything_since_the_last_judgement_is_counted(connection: Connection) -> None:
     tutor = add_tutor(connection)
-    judged(connection, tutor, 60 * MINUTE)
+    judged(connection, 60 * MINUTE)
     for minutes in (10, 40, 59, 60, 70):
         ended(connection, tutor, minutes * MINUTE)
 
@@ -69,7 +58,7 @@ def test_after_an_outage_everything_since_the_last_judgement_is_counted(connecti
 
 def test_a_session_that_we_heard_of_late_is_counted_when_we_did(connection: Connection) -> None:
     tutor = add_tutor(connection)
-    judged(connection, tutor, 15 * MINUTE)
+    judged(connection, 15 * MINUTE)
     ended(connection, tutor, timedelta(hours=5), known=5 * MINUTE)
 
     assert known(connection) == [5]

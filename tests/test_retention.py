@@ -6,7 +6,7 @@ import pytest
 from sqlalchemy import Connection, text
 
 from tests.factories import add_event, add_feedback, add_session, add_tutor
-from tutormax import partitions
+from tutormax import partitions, rollup
 from tutormax.retention import CleanupSummary, cleanup
 
 NOW = datetime(2026, 6, 15, 3, 0, tzinfo=UTC)
@@ -20,14 +20,14 @@ def column(connection: Connection, statement: str) -> list[object]:
     return list(connection.execute(text(statement)).scalars())
 
 
-def add_judgement(connection: Connection, tutor: int, window_end: datetime) -> None:
+def add_judgement(connection: Connection, tutor: int, window_end: datetime, *, active: bool = True) -> None:
     statement = """
         insert into tutor_performance_metrics (
-            tutor_id, window_days, window_end, sessions_scheduled, sessions_completed, no_show_count, green_flags,
-            red_flags
-        ) values (:tutor, 7, :window_end, 0, 0, 0, 0, 0)
+            tutor_id, window_days, window_end, active, sessions_scheduled, sessions_completed, no_show_count,
+            green_flags, red_flags
+        ) values (:tutor, 7, :window_end, :active, 0, 0, 0, 0, 0)
     """
-    connection.execute(text(statement), {"tutor": tutor, "window_end": window_end})
+    connection.execute(text(statement), {"tutor": tutor, "window_end": window_end, "active": active})
 
 
 def add_features(connection: Connection, tutor: int, as_of: datetime, purpose: str) -> None:
@@ -80,22 +80,65 @@ def test_the_months_to_come_have_their_partitions(connection: Connection) -> Non
 
     summary = cleanup(connection, now=later, retention_days=2000)
 
-    assert summary.partitions_made == 3 * 4
+    assert summary.partitions_made == len(partitions.PARTITIONED) * 4
     assert {f"sessions_2031_0{month}" for month in (1, 2, 3, 4)} <= partitions.existing(connection)
 
 
-def test_of_old_quarter_hours_the_one_at_midnight_stays(connection: Connection) -> None:
+def test_of_old_judgements_those_stay_that_hold_at_a_midnight(connection: Connection) -> None:
     tutor = add_tutor(connection)
     midnight = datetime(2026, 6, 12, tzinfo=UTC)
-    kept = [midnight, datetime(2026, 6, 13, 3, 15, tzinfo=UTC), NOW - timedelta(days=199, hours=3)]
-    gone = [midnight + timedelta(minutes=15), midnight - timedelta(hours=4), midnight - timedelta(days=200)]
+    quarter = timedelta(minutes=15)
+    kept = [
+        # What held when all that is kept began.
+        NOW - timedelta(days=210),
+        midnight,
+        midnight + timedelta(hours=13),
+        # The last of what has passed, and what is not yet old.
+        datetime(2026, 6, 13, 2, 45, tzinfo=UTC),
+        datetime(2026, 6, 13, 3, 15, tzinfo=UTC),
+        datetime(2026, 6, 13, 3, 30, tzinfo=UTC),
+    ]
+    gone = [NOW - timedelta(days=220), midnight - quarter, midnight + quarter, datetime(2026, 6, 13, 1, tzinfo=UTC)]
     for window_end in kept + gone:
         add_judgement(connection, tutor, window_end)
 
     summary = cleaned(connection)
 
-    assert summary.performance_metrics == 3
+    assert summary.performance_metrics == len(gone)
     assert column(connection, "select window_end from tutor_performance_metrics order by 1") == sorted(kept)
+
+
+def test_the_judgement_of_who_left_long_ago_goes_and_of_who_is_still_there_stays(connection: Connection) -> None:
+    left, stays = add_tutor(connection), add_tutor(connection)
+    add_judgement(connection, left, NOW - timedelta(days=201), active=False)
+    add_judgement(connection, stays, NOW - timedelta(days=201))
+
+    assert cleaned(connection).performance_metrics == 1
+    assert column(connection, "select tutor_id from tutor_performance_metrics") == [stays]
+
+
+def test_of_old_evaluations_the_one_at_midnight_stays(connection: Connection) -> None:
+    midnight = datetime(2026, 6, 12, tzinfo=UTC)
+    quarter = timedelta(minutes=15)
+    kept = [midnight, NOW - timedelta(days=2) + quarter]
+    for window_end in [*kept, midnight + quarter, midnight - timedelta(days=250)]:
+        connection.execute(text("insert into evaluations (window_end) values (:at)"), {"at": window_end})
+
+    cleaned(connection)
+
+    assert column(connection, "select window_end from evaluations order by 1") == kept
+
+
+def test_marks_go_with_the_months_that_they_are_of(connection: Connection) -> None:
+    partitions.ensure(connection, NOW - timedelta(days=400), NOW)
+    tutor = add_tutor(connection)
+    for days in (10, 260):
+        add_event(connection, tutor, "login", event_time=NOW - timedelta(days=days))
+
+    cleaned(connection, retention_days=200)
+
+    assert column(connection, "select day from touched_days") == [(NOW - timedelta(days=10)).date()]
+    rollup.sum_up(connection)
 
 
 @pytest.mark.parametrize(("timezone", "hour"), [("UTC", 0), ("America/New_York", 4)])

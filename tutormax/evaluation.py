@@ -1,26 +1,27 @@
-"""Evaluation: every tutor judged over the 7, 30 and 90 days that end at a quarter hour."""
+"""Evaluation: every tutor judged over the 7, 30 and 90 days that end at a quarter hour.
 
-from collections.abc import Iterator, Sequence
+A stored judgement holds from its quarter hour on until the next one of the same tutor and window, so that only what
+has changed is written.
+"""
+
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime, time, timedelta
 from enum import StrEnum
-from itertools import groupby
-from operator import itemgetter
-from typing import cast
+from typing import NamedTuple, cast
 
-from sqlalchemy import Connection
+from sqlalchemy import Connection, delete, func, select, update
+from sqlalchemy.dialects.postgresql import insert
 
-from tutormax import queries
+from tutormax import queries, rollup
+from tutormax.tables import evaluations, touched_tutors
 from tutormax.tutors import active_tutors, require_tutor
 from tutormax.windows import WINDOW_DAYS, Window
 
-# A tutor and the end of the windows over which the tutor is judged.
-Judgement = tuple[int, datetime]
-
-FIRST: Judgement = (0, datetime.min.replace(tzinfo=UTC))
-LONGEST = timedelta(days=max(WINDOW_DAYS))
 # Most judgements corrected in one go: a few seconds of work, however late the facts are.
 MOST_AT_ONCE = 5000
+DAY = timedelta(days=1)
+MOMENT = timedelta(microseconds=1)
 
 
 class Tier(StrEnum):
@@ -33,9 +34,17 @@ class Tier(StrEnum):
     AT_RISK = "at_risk"
 
 
+class Judgement(NamedTuple):
+    """A tutor, the end of the windows over which the tutor is judged, and whether the tutor is active then."""
+
+    tutor_id: int
+    window_end: datetime
+    active: bool
+
+
 @dataclass(frozen=True, slots=True)
 class EvaluationSummary:
-    """What one evaluation did; rows that came out as they were are not counted."""
+    """What one evaluation did: who was active, and how many rows came out other than before."""
 
     tutors: int
     rows_written: int
@@ -45,116 +54,130 @@ class EvaluationSummary:
 
 @dataclass(frozen=True, slots=True)
 class Correction:
-    """One piece of a correction: the rows it changed, and the judgement to go on after, if it is not the last."""
+    """One piece of a correction: the rows it changed, and whether there may be more."""
 
     rows: int
-    goes_on_after: Judgement | None
+    goes_on: bool
 
 
-def evaluate_tutors(
-    connection: Connection, window: Window, *, lookback: timedelta, batch_size: int
-) -> EvaluationSummary:
-    """Judge every active tutor at one quarter hour, and again at each earlier one for which a fact arrived late."""
+def evaluate_tutors(connection: Connection, window: Window) -> EvaluationSummary:
+    """Judge every active tutor at one quarter hour, and again at each other one whose facts were touched since."""
     summary = judge_tutors(connection, window)
-    after: Judgement | None = FIRST
-    while after is not None:
-        piece = correct_judgements(connection, window, lookback=lookback, batch_size=batch_size, after=after)
+    goes_on = True
+    while goes_on:
+        piece = correct_judgements(connection)
         summary = replace(summary, rows_corrected=summary.rows_corrected + piece.rows)
-        after = piece.goes_on_after
+        goes_on = piece.goes_on
     return summary
 
 
 def judge_tutors(connection: Connection, window: Window) -> EvaluationSummary:
-    """Judge every active tutor at one quarter hour."""
-    return _summarize(connection, active_tutors(connection, window.end), window)
+    """Judge every active tutor at one quarter hour; nobody's judgement is computed who cannot have another."""
+    rollup.sum_up(connection)
+    rollup.lock(connection)
+    active = active_tutors(connection, window.end)
+    written = _judge(connection, _to_judge(connection, window, active))
+    connection.execute(insert(evaluations).values(window_end=window.end).on_conflict_do_nothing())
+    connection.execute(update(touched_tutors).values(counted_at=window.end))
+    # Before any correction: a fall that late facts move into the past is still news.
+    return EvaluationSummary(len(active), written, 0, _fallen(connection, active, window))
 
 
 def evaluate_single_tutor(connection: Connection, tutor_id: int, window: Window) -> EvaluationSummary:
     """Judge one tutor at one quarter hour, active or not; raise UnknownTutorError."""
     require_tutor(connection, tutor_id)
-    return _summarize(connection, [tutor_id], window)
+    rollup.sum_up(connection, tutor_id=tutor_id)
+    rollup.lock(connection)
+    active = bool(active_tutors(connection, window.end, tutor_ids=[tutor_id]))
+    written = _judge(connection, [Judgement(tutor_id, window.end, active)])
+    return EvaluationSummary(1, written, 0, _fallen(connection, [tutor_id], window))
 
 
-def correct_judgements(
-    connection: Connection,
-    window: Window,
-    *,
-    lookback: timedelta,
-    batch_size: int,
-    after: Judgement = FIRST,
-    at_once: int = MOST_AT_ONCE,
-) -> Correction:
-    """Judge again where a fact arrived late for a quarter hour before this one: a piece of at most `at_once`.
+def is_judged(connection: Connection, window: Window) -> bool:
+    """Tell whether every active tutor was judged at a quarter hour."""
+    statement = select(evaluations.c.window_end).where(evaluations.c.window_end == window.end)
+    return connection.execute(statement).one_or_none() is not None
 
-    A fact is late if it became known after the previous evaluation less `lookback`, which covers what was being
-    written just then. One statement corrects at most `batch_size` tutors.
+
+def correct_judgements(connection: Connection, *, at_once: int = MOST_AT_ONCE) -> Correction:
+    """Judge again where facts were touched that judgements have counted, or should have: at most `at_once` judgements.
+
+    Call it until nothing goes on; whatever stops it in between, it finds what is left.
     """
-    previous = _previous_evaluation(connection, window)
-    if previous is None:
-        return Correction(rows=0, goes_on_after=None)
-    belated = _belated(connection, window, previous - lookback, after, at_once)
-    return Correction(
-        rows=sum(_judge(connection, judgements) for judgements in _by_tutors(belated, batch_size)),
-        goes_on_after=belated[-1] if len(belated) == at_once else None,
+    rollup.lock(connection)
+    rows = connection.execute(queries.load("evaluation/judgements_to_correct"), {"most": at_once})
+    judgements = [Judgement(*row) for row in rows]
+    corrected = _judge(connection, judgements)
+    if len(judgements) < at_once:
+        connection.execute(delete(touched_tutors))
+        return Correction(corrected, goes_on=False)
+    _settle_until(connection, judgements[-1])
+    return Correction(corrected, goes_on=True)
+
+
+def _settle_until(connection: Connection, last: Judgement) -> None:
+    """Forget which judgements were to be corrected, up to the last one that was."""
+    noted = touched_tutors.c
+    connection.execute(delete(touched_tutors).where(noted.tutor_id < last.tutor_id))
+    rest = update(touched_tutors).where(noted.tutor_id == last.tutor_id)
+    connection.execute(rest.values(earliest=last.window_end + MOMENT))
+
+
+def _to_judge(connection: Connection, window: Window, active: Sequence[int]) -> list[Judgement]:
+    rows = connection.execute(
+        queries.load("evaluation/tutors_to_judge"),
+        {"active": list(active), "window_end": window.end, "previous": _previous(connection, window)},
     )
+    return [Judgement(row.tutor_id, window.end, row.active) for row in rows]
 
 
-def _summarize(connection: Connection, tutor_ids: Sequence[int], window: Window) -> EvaluationSummary:
-    written = _judge(connection, [(tutor_id, window.end) for tutor_id in tutor_ids])
-    # Before any correction: a fall that late facts move into the past is still news.
-    return EvaluationSummary(len(tutor_ids), written, 0, _fallen(connection, tutor_ids, window))
+def _previous(connection: Connection, window: Window) -> datetime | None:
+    statement = select(func.max(evaluations.c.window_end)).where(evaluations.c.window_end < window.end)
+    return cast("datetime | None", connection.execute(statement).scalar_one())
 
 
 def _judge(connection: Connection, judgements: Sequence[Judgement]) -> int:
-    """Judge tutors at window ends; return how many rows came out new or different."""
+    """Judge tutors at window ends; return how many rows were written or removed."""
     if not judgements:
         return 0
-    tutor_ids, window_ends = zip(*judgements, strict=True)
+    passed = {(one.tutor_id, one.window_end): one for one in [*_after(connection, judgements), *judgements]}
+    tutor_ids, window_ends, actives = zip(*passed.values(), strict=True)
     result = connection.execute(
-        queries.load("upsert_tutor_performance"),
+        queries.load("evaluation/judge"),
         {
             "tutor_ids": list(tutor_ids),
             "window_ends": list(window_ends),
-            # Bounds for the partitions.
-            "earliest": min(window_ends) - LONGEST,
-            "latest": max(window_ends),
+            "actives": list(actives),
+            **_bounds(min(window_ends), max(window_ends)),
         },
     )
     return result.rowcount
 
 
+def _after(connection: Connection, judgements: Sequence[Judgement]) -> list[Judgement]:
+    """Return the judgements that hold no longer if these change, because an evaluation came between."""
+    tutor_ids, window_ends, _ = zip(*judgements, strict=True)
+    pairs = {"tutor_ids": list(tutor_ids), "window_ends": list(window_ends)}
+    return [Judgement(*row) for row in connection.execute(queries.load("evaluation/judgements_after"), pairs)]
+
+
+def _bounds(earliest: datetime, latest: datetime) -> dict[str, object]:
+    """Return what the statement needs to meet few partitions."""
+    first, last = (datetime.combine(end.astimezone(UTC), time(), UTC) for end in (earliest, latest))
+    bounds: dict[str, object] = {
+        "earliest": earliest,
+        "latest": latest,
+        "first_day": (first - max(WINDOW_DAYS) * DAY).date(),
+        "last_day": last.date(),
+    }
+    for days in (0, *WINDOW_DAYS):
+        bounds |= {f"starts_{days}": first - days * DAY, f"ends_{days}": last - (days - 1) * DAY}
+    return bounds
+
+
 def _fallen(connection: Connection, tutor_ids: Sequence[int], window: Window) -> tuple[int, ...]:
     rows = connection.execute(
-        queries.load("fallen_tutors"),
+        queries.load("evaluation/fallen_tutors"),
         {"tutor_ids": list(tutor_ids), "window_end": window.end, "best_first": list(Tier)},
     )
     return tuple(rows.scalars())
-
-
-def _previous_evaluation(connection: Connection, window: Window) -> datetime | None:
-    rows = connection.execute(queries.load("previous_evaluation"), {"window_end": window.end})
-    return cast("datetime | None", rows.scalar_one())
-
-
-def _belated(
-    connection: Connection, window: Window, known_since: datetime, after: Judgement, at_once: int
-) -> list[Judgement]:
-    after_tutor, after_window_end = after
-    rows = connection.execute(
-        queries.load("belated_judgements"),
-        {
-            "window_start": window.start,
-            "known_since": known_since,
-            "after_tutor": after_tutor,
-            "after_window_end": after_window_end,
-            "most": at_once,
-        },
-    )
-    return [(row.tutor_id, row.window_end) for row in rows]
-
-
-def _by_tutors(judgements: Sequence[Judgement], batch_size: int) -> Iterator[list[Judgement]]:
-    """Yield judgements, sorted by tutor, in batches of some tutors."""
-    of_each = [list(of_one) for _, of_one in groupby(judgements, key=itemgetter(0))]
-    for first in range(0, len(of_each), batch_size):
-        yield [judgement for of_one in of_each[first : first + batch_size] for judgement in of_one]

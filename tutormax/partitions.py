@@ -1,4 +1,4 @@
-"""Monthly partitions of the facts: made ahead of the rows, dropped when they are too old."""
+"""Monthly partitions of the facts and of their daily sums: made ahead of the rows, dropped when they are too old."""
 
 from collections.abc import Iterator
 from datetime import UTC, datetime
@@ -9,7 +9,7 @@ from tutormax import failpoints
 from tutormax.failpoints import Failpoint
 
 # In the order in which they are filled; retention drops them in the same order.
-PARTITIONED = ("sessions", "student_feedback", "tutor_events")
+PARTITIONED = ("sessions", "student_feedback", "tutor_events", "tutor_days")
 
 
 def months(start: datetime, end: datetime) -> Iterator[datetime]:

@@ -6,7 +6,7 @@ from typing import Any
 
 from sqlalchemy import Connection, Table, delete, insert, select
 
-from tutormax import queries
+from tutormax import queries, rollup
 from tutormax.tables import (
     audit_log,
     churn_predictions,
@@ -14,6 +14,9 @@ from tutormax.tables import (
     feature_snapshots,
     sessions,
     student_feedback,
+    touched_days,
+    touched_tutors,
+    tutor_days,
     tutor_events,
     tutor_performance_metrics,
     tutors,
@@ -28,6 +31,10 @@ ABOUT: tuple[Table, ...] = (
     tutor_events,
     student_feedback,
     sessions,
+    # What these leave behind as they go.
+    touched_days,
+    touched_tutors,
+    tutor_days,
     tutors,
 )
 
@@ -48,6 +55,8 @@ def erase(connection: Connection, tutor_id: int, *, who: str, reason: str) -> Er
     held = select(tutors.c.tutor_id).where(tutors.c.tutor_id == tutor_id).with_for_update()
     if connection.execute(held).one_or_none() is None:
         raise UnknownTutorError(f"there is no tutor {tutor_id}")
+    # Whoever sums up the tutor's days has done so, or finds none.
+    rollup.lock(connection)
     jobs = connection.execute(queries.load("erase_jobs_of_tutor"), {"tutor_id": str(tutor_id)}).rowcount
     rows = {
         table.name: connection.execute(delete(table).where(table.c.tutor_id == tutor_id)).rowcount for table in ABOUT

@@ -1,11 +1,11 @@
 """Retention: facts that are too old go with their months, and what was only of use for a while goes earlier."""
 
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 
 from sqlalchemy import Connection
 
-from tutormax import partitions, queries
+from tutormax import partitions, queries, rollup
 
 QUARTER_HOURS_KEPT = timedelta(days=2)
 SERVED_FEATURES_KEPT = timedelta(days=14)
@@ -13,6 +13,14 @@ ENDED_JOBS_KEPT = timedelta(days=30)
 SLOTS_KEPT = timedelta(days=30)
 # Enough that a month without any cleanup leaves no row without a partition.
 PARTITIONS_AHEAD = timedelta(days=92)
+STATEMENTS = (
+    "thin_performance_metrics",
+    "thin_evaluations",
+    "forget_touched_days",
+    "drop_served_features",
+    "drop_ended_jobs",
+    "drop_old_slots",
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,11 +49,11 @@ def cleanup(connection: Connection, *, now: datetime, retention_days: int, timez
         "ended_from": now - ENDED_JOBS_KEPT,
         "slots_from": now - SLOTS_KEPT,
         "timezone": timezone,
+        "first_kept": oldest.astimezone(UTC).date().replace(day=1),
     }
-    removed = {
-        name: connection.execute(queries.load(f"retention/{name}"), ages).rowcount
-        for name in ("thin_performance_metrics", "drop_served_features", "drop_ended_jobs", "drop_old_slots")
-    }
+    # Whose days are being summed up needs their months.
+    rollup.lock(connection)
+    removed = {name: connection.execute(queries.load(f"retention/{name}"), ages).rowcount for name in STATEMENTS}
     # Last, because they lock out every reader until the transaction ends.
     made = partitions.ensure(connection, now, now + PARTITIONS_AHEAD)
     dropped = partitions.drop_before(connection, oldest)

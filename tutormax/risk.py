@@ -1,12 +1,14 @@
 """What is known of tutors at this moment: who may leave, how they do, and why one is where she is."""
 
 from collections.abc import Mapping, Sequence
+from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Connection, or_, select
+from sqlalchemy import Connection, func, or_, select
+from sqlalchemy.dialects.postgresql import distinct_on
 
 from tutormax import queries
-from tutormax.tables import churn_predictions, organizations, tutor_performance_metrics, tutors
+from tutormax.tables import churn_predictions, evaluations, organizations, tutor_performance_metrics, tutors
 from tutormax.tutors import UnknownTutorError
 
 LEVELS = ("low", "medium", "high", "critical")
@@ -55,15 +57,24 @@ def find_tutor(connection: Connection, name: str, *, organization: str | None = 
 
 
 def performance(connection: Connection, tutor_id: int) -> list[Mapping[str, Any]]:
-    """Return a tutor's metrics over 7, 30 and 90 days at the newest quarter hour."""
+    """Return a tutor's metrics over 7, 30 and 90 days as they are now, each with the quarter hour they hold since."""
     table = tutor_performance_metrics
-    newest = select(table.c.window_end).where(table.c.tutor_id == tutor_id).order_by(table.c.window_end.desc()).limit(1)
     statement = (
         select(table)
-        .where(table.c.tutor_id == tutor_id, table.c.window_end == newest.scalar_subquery())
-        .order_by(table.c.window_days)
+        .ext(distinct_on(table.c.window_days))
+        .where(table.c.tutor_id == tutor_id)
+        .order_by(table.c.window_days, table.c.window_end.desc())
     )
     return [dict(row) for row in connection.execute(statement).mappings()]
+
+
+def judged_until(connection: Connection, windows: Sequence[Mapping[str, Any]]) -> datetime | None:
+    """Return the newest quarter hour at which a tutor with these metrics was judged; None if never."""
+    newest: datetime | None = max((window["window_end"] for window in windows), default=None)
+    if newest is None or not windows[0]["active"]:
+        return newest
+    evaluated = connection.execute(select(func.max(evaluations.c.window_end))).scalar_one()
+    return newest if evaluated is None else max(newest, evaluated)
 
 
 def scores(connection: Connection, tutor_id: int, *, limit: int) -> list[Mapping[str, Any]]:

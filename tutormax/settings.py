@@ -84,14 +84,11 @@ class Settings(BaseSettings):
     data_gen_sessions_per_day: int = Field(
         3000, validation_alias="WORKER_DATA_GEN_SESSIONS_PER_DAY", gt=0, description="Sessions generated a day."
     )
-    perf_eval_lookback_minutes: int = Field(
-        15,
-        validation_alias="WORKER_PERF_EVAL_LOOKBACK_MINUTES",
-        ge=15,
-        description="Minutes before the previous evaluation from which arriving facts are looked at again.",
-    )
     perf_eval_batch_size: int = Field(
-        100, validation_alias="WORKER_PERF_EVAL_BATCH_SIZE", gt=0, description="Tutors corrected in one statement."
+        5000,
+        validation_alias="WORKER_PERF_EVAL_BATCH_SIZE",
+        gt=0,
+        description="Most judgements that late facts correct in one transaction.",
     )
     churn_prediction_threshold: float = Field(
         0.5,

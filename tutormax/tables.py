@@ -6,7 +6,20 @@ columns here equal to the migrated schema.
 
 from typing import Any
 
-from sqlalchemy import BigInteger, Boolean, Column, DateTime, Double, Integer, MetaData, SmallInteger, Table, Text
+from sqlalchemy import (
+    BigInteger,
+    Boolean,
+    Column,
+    Date,
+    DateTime,
+    Double,
+    Integer,
+    MetaData,
+    Numeric,
+    SmallInteger,
+    Table,
+    Text,
+)
 from sqlalchemy.dialects.postgresql import ARRAY, JSONB, REAL, UUID
 
 metadata = MetaData()
@@ -118,12 +131,62 @@ tutor_events = Table(
     _is("ingested_at", INSTANT),
 )
 
+tutor_days = Table(
+    "tutor_days",
+    metadata,
+    _key("tutor_id"),
+    _key("day", Date),
+    _is("scheduled", Integer),
+    _is("no_shows", Integer),
+    _is("completed", Integer),
+    _is("timed", Integer),
+    _is("on_time", Integer),
+    _is("objectives", Integer),
+    _is("objectives_met", Integer),
+    _is("engaged", Integer),
+    _is("engagement", BigInteger),
+    _is("ratings", Integer),
+    _is("rating", Integer),
+    _is("firsts", Integer),
+    _is("good_firsts", Integer),
+    _is("reschedules", Integer),
+    _is("responses", Integer),
+    _is("response_minutes", Numeric),
+    _is("logged_in", Boolean),
+)
+
+touched_days = Table(
+    "touched_days",
+    metadata,
+    _is("tutor_id", Integer),
+    _is("day", Date),
+    _may("earliest", INSTANT),
+    _may("latest", INSTANT),
+)
+
+touched_tutors = Table(
+    "touched_tutors",
+    metadata,
+    _key("tutor_id"),
+    _is("earliest", INSTANT),
+    _is("latest", INSTANT),
+    _may("counted_at", INSTANT),
+)
+
+evaluations = Table(
+    "evaluations",
+    metadata,
+    _key("window_end", INSTANT),
+    _is("evaluated_at", INSTANT),
+)
+
 tutor_performance_metrics = Table(
     "tutor_performance_metrics",
     metadata,
     _key("tutor_id"),
     _key("window_days", SmallInteger),
     _key("window_end", INSTANT),
+    _is("active", Boolean),
     _is("sessions_scheduled", Integer),
     _is("sessions_completed", Integer),
     _may("average_rating", Double),

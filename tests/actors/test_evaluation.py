@@ -129,22 +129,23 @@ def test_late_facts_correct_earlier_quarter_hours(latest: Window) -> None:
 
     job = answered(evaluate_tutor_performance, evaluate_tutor_performance.send(latest.end))
 
-    assert job.result["rows_corrected"] == 3
+    # Three rows of the earlier quarter hour, and the three of this one that are no other now.
+    assert job.result["rows_corrected"] == 3 + 3
 
 
-def test_a_correction_goes_on_where_an_earlier_attempt_ended(latest: Window) -> None:
+def test_a_correction_goes_on_where_an_earlier_attempt_ended(latest: Window, monkeypatch: pytest.MonkeyPatch) -> None:
     with db.transaction() as connection:
         tutors = [add_teaching_tutor(connection, latest) for _ in range(3)]
         evaluation.judge_tutors(connection, latest.preceding())
         for tutor in tutors:
             add_event(connection, tutor, "login", event_time=latest.end - 3 * DAY, ingested_at=latest.end)
-        [job_id] = ledger.insert(connection, [evaluate_tutor_performance.request(latest.end)])
-        reached = [tutors[0], latest.preceding().end.isoformat()]
-        connection.execute(update(jobs).where(jobs.c.job_id == job_id).values(cursor=reached))
+        evaluation.judge_tutors(connection, latest)
+        evaluation.correct_judgements(connection, at_once=1)
+    monkeypatch.setenv("WORKER_PERF_EVAL_BATCH_SIZE", "1")
 
-    job = answered(evaluate_tutor_performance, job_id)
+    job = answered(evaluate_tutor_performance, evaluate_tutor_performance.send(latest.end))
 
-    assert (job.state, job.result["rows_corrected"]) == ("done", 2 * 3)
+    assert (job.state, job.result["rows_corrected"]) == ("done", 2 * (3 + 3))
 
 
 def test_a_job_that_runs_again_changes_nothing(latest: Window) -> None:

@@ -2,6 +2,7 @@
 
 from argparse import ArgumentParser, Namespace, _SubParsersAction
 from collections.abc import Callable, Mapping, Sequence
+from datetime import datetime
 from pathlib import Path
 from typing import Any
 
@@ -57,17 +58,18 @@ def run(options: Namespace) -> int:
     with db.transaction() as connection:
         tutor = risk.find_tutor(connection, options.tutor, organization=options.organization)
         windows = risk.performance(connection, tutor["tutor_id"])
+        judged_until = risk.judged_until(connection, windows)
         scores = risk.scores(connection, tutor["tutor_id"], limit=SCORES_DRAWN if options.plot else SCORES_SHOWN)
     if options.plot:
         _draw(tutor, scores, options.plot)
         scores = scores[:SCORES_SHOWN]
     if options.json:
-        print_json({"tutor": tutor, "performance": windows, "scores": scores})
+        print_json({"tutor": tutor, "judged_until": judged_until, "performance": windows, "scores": scores})
         return 0
     console.print(
         f"[bold]{tutor['name'] or tutor['external_id']}[/], of {tutor['organization']}, since {tutor['joined_at']:%F}"
     )
-    _print_performance(windows)
+    _print_performance(windows, judged_until)
     _print_scores(scores)
     return 0
 
@@ -80,12 +82,12 @@ def _draw(tutor: Mapping[str, Any], scores: Sequence[Mapping[str, Any]], path: P
     complaints.print(f"drawn: {path}", soft_wrap=True)
 
 
-def _print_performance(windows: Sequence[Mapping[str, Any]]) -> None:
-    if not windows:
+def _print_performance(windows: Sequence[Mapping[str, Any]], judged_until: datetime | None) -> None:
+    if judged_until is None:
         console.print("Not evaluated yet: python -m tutormax.enqueue evaluate_tutor_performance --wait")
         return
     days = [f"{window['window_days']} days" for window in windows]
-    made = table(f"\nPerformance at {instant(windows[0]['window_end'])} UTC", "", *days, right=days)
+    made = table(f"\nPerformance at {instant(judged_until)} UTC", "", *days, right=days)
     for label, column, form in METRICS:
         made.add_row(label, *(form(window[column]) for window in windows))
     tiers = (words(window["tier"], none="too little evidence") for window in windows)

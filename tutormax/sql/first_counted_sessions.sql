@@ -2,7 +2,7 @@
 -- One row for each that ended since :oldest and of which we learned after the quarter hour judged before this one.
 with previous as (
     select coalesce(max(window_end), :window_start) as window_end
-    from tutor_performance_metrics
+    from evaluations
     where window_end < :window_end and window_end >= :oldest
 )
 

@@ -1,7 +1,6 @@
--- How did each tutor do over the 7, 30 and 90 days that end at one quarter hour?
--- One row for each given pair of a tutor and a window end, and each of the three windows; a row that is already there
--- is written again only where it would differ.
--- A fact counts by when it happened, in (window_end - window, window_end], whenever it became known.
+-- performance_from_facts: how did each tutor do over the 7, 30 and 90 days that end at one quarter hour?
+-- One row for each given pair of a tutor and a window end and each of the three windows, straight from the facts: what
+-- evaluation must say by whatever shorter way.
 with spine as (
     select
         tutors.tutor_id,
@@ -233,86 +232,22 @@ judged as (
             and measured.window_days = flags.window_days
 )
 
-insert into tutor_performance_metrics as stored (
-    tutor_id,
-    window_days,
-    window_end,
-    sessions_scheduled,
-    sessions_completed,
-    average_rating,
-    first_session_success_rate,
-    reschedule_rate,
-    no_show_count,
-    no_show_rate,
-    engagement_score,
-    learning_objectives_met_pct,
-    response_time_average_minutes,
-    green_flags,
-    red_flags,
-    tier
-)
 select
     tutor_id,
     window_days,
     window_end,
-    scheduled,
-    completed,
+    scheduled as sessions_scheduled,
+    completed as sessions_completed,
     average_rating,
     first_session_success_rate,
     reschedule_rate,
-    no_shows,
+    no_shows as no_show_count,
     no_show_rate,
     engagement_score,
     learning_objectives_met_pct,
     response_time_average_minutes,
-    green,
-    red,
+    green as green_flags,
+    red as red_flags,
     tier
 from judged
-order by 1, 2, 3
-on conflict (tutor_id, window_days, window_end) do update
-set
-    sessions_scheduled = excluded.sessions_scheduled,
-    sessions_completed = excluded.sessions_completed,
-    average_rating = excluded.average_rating,
-    first_session_success_rate = excluded.first_session_success_rate,
-    reschedule_rate = excluded.reschedule_rate,
-    no_show_count = excluded.no_show_count,
-    no_show_rate = excluded.no_show_rate,
-    engagement_score = excluded.engagement_score,
-    learning_objectives_met_pct = excluded.learning_objectives_met_pct,
-    response_time_average_minutes = excluded.response_time_average_minutes,
-    green_flags = excluded.green_flags,
-    red_flags = excluded.red_flags,
-    tier = excluded.tier,
-    evaluated_at = clock_timestamp()
-where
-    (
-        stored.sessions_scheduled,
-        stored.sessions_completed,
-        stored.average_rating,
-        stored.first_session_success_rate,
-        stored.reschedule_rate,
-        stored.no_show_count,
-        stored.no_show_rate,
-        stored.engagement_score,
-        stored.learning_objectives_met_pct,
-        stored.response_time_average_minutes,
-        stored.green_flags,
-        stored.red_flags,
-        stored.tier
-    ) is distinct from (
-        excluded.sessions_scheduled,
-        excluded.sessions_completed,
-        excluded.average_rating,
-        excluded.first_session_success_rate,
-        excluded.reschedule_rate,
-        excluded.no_show_count,
-        excluded.no_show_rate,
-        excluded.engagement_score,
-        excluded.learning_objectives_met_pct,
-        excluded.response_time_average_minutes,
-        excluded.green_flags,
-        excluded.red_flags,
-        excluded.tier
-    )
+order by 1, 3, 2

@@ -1,0 +1,207 @@
+"""Whatever happens to facts, judgements made from daily sums are those made from the facts, to the last digit."""
+
+from collections.abc import Callable
+from datetime import datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+from sqlalchemy import Connection, delete, func, select, update
+from sqlalchemy.dialects.postgresql import distinct_on
+
+from tests.conftest import NOW
+from tests.evaluation_world import add_world
+from tests.factories import add_event, add_feedback, add_session
+from tutormax import queries
+from tutormax.evaluation import evaluate_single_tutor, evaluate_tutors
+from tutormax.tables import (
+    sessions,
+    student_feedback,
+    tutor_days,
+    tutor_events,
+    tutor_performance_metrics,
+    tutors,
+)
+from tutormax.tutors import active_tutors
+from tutormax.windows import QUARTER_HOUR, Window
+
+SQL = Path(__file__).parent / "sql"
+DAY = timedelta(days=1)
+MOMENT = timedelta(microseconds=1)
+WINDOW = Window(NOW)
+METRICS = [
+    column
+    for column in tutor_performance_metrics.c
+    if column.name not in ("tutor_id", "window_days", "window_end", "active", "evaluated_at")
+]
+TIMES = {sessions: "scheduled_start", student_feedback: "submitted_at", tutor_events: "event_time"}
+SUMS = [column for column in tutor_days.c if column.name not in ("tutor_id", "day")]
+
+
+class Marketplace:
+    """A small marketplace whose evaluations are remembered: at which quarter hour who was active."""
+
+    def __init__(self, connection: Connection, seed: int) -> None:
+        self.connection = connection
+        self.now = NOW
+        self.active: dict[datetime, set[int]] = {}
+        add_world(connection, NOW, seed=seed, tutors=4, facts=250)
+        self.tutors = list(connection.execute(select(tutors.c.tutor_id).order_by(tutors.c.tutor_id)).scalars())
+
+    def evaluate(self, window: Window) -> None:
+        """Judge everybody, and hold what is stored to the facts."""
+        evaluate_tutors(self.connection, window)
+        self.active[window.end] = set(active_tutors(self.connection, window.end))
+        for window_end, active in self.active.items():
+            assert shown(self.connection, window_end) == from_facts(self.connection, active, window_end)
+
+
+def shown(connection: Connection, window_end: datetime) -> dict[tuple[int, int], tuple[Any, ...]]:
+    """Return the metrics that hold at a quarter hour, by tutor and window, of whoever was active."""
+    table = tutor_performance_metrics
+    newest = (
+        select(table)
+        .ext(distinct_on(table.c.tutor_id, table.c.window_days))
+        .where(table.c.window_end <= window_end)
+        .order_by(table.c.tutor_id, table.c.window_days, table.c.window_end.desc())
+        .subquery()
+    )
+    rows = connection.execute(select(newest).where(newest.c.active)).mappings()
+    return {(row["tutor_id"], row["window_days"]): tuple(row[column.name] for column in METRICS) for row in rows}
+
+
+def from_facts(
+    connection: Connection, tutor_ids: set[int], window_end: datetime
+) -> dict[tuple[int, int], tuple[Any, ...]]:
+    """Return the metrics of tutors at a quarter hour as the facts have them now."""
+    rows = connection.execute(
+        queries.load("performance_from_facts", SQL),
+        {
+            "tutor_ids": list(tutor_ids),
+            "window_ends": [window_end] * len(tutor_ids),
+            "earliest": window_end - 90 * DAY,
+            "latest": window_end,
+        },
+    ).mappings()
+    return {(row["tutor_id"], row["window_days"]): tuple(row[column.name] for column in METRICS) for row in rows}
+
+
+# What may happen.
+
+INSTANTS = st.one_of(
+    # At the edges of windows, on either side of midnights, and anywhere.
+    st.builds(
+        lambda days, quarters, moments: NOW - days * DAY + quarters * QUARTER_HOUR + moments * MOMENT,
+        st.sampled_from([0, 7, 30, 90]),
+        st.integers(-2, 6),
+        st.integers(-1, 1),
+    ),
+    st.builds(
+        lambda days, moments: NOW.replace(hour=0) - days * DAY + moments * MOMENT,
+        st.integers(-1, 91),
+        st.integers(-1, 0),
+    ),
+    st.builds(lambda minutes: NOW - timedelta(minutes=minutes), st.integers(-300, 95 * 24 * 60)),
+)
+TABLES = st.sampled_from(list(TIMES))
+
+
+def add_fact(number: int, kind: str, at: datetime, value: float) -> Callable[[Marketplace], object]:
+    def act(market: Marketplace) -> None:
+        tutor = market.tutors[number % len(market.tutors)]
+        if kind == "feedback":
+            session = market.connection.execute(select(func.max(sessions.c.session_id))).scalar_one()
+            add_feedback(market.connection, session, tutor_id=tutor, rating=1 + int(value * 5) % 5, submitted_at=at)
+        elif kind in ("completed", "tutor_no_show", "scheduled"):
+            add_session(market.connection, tutor, scheduled_start=at, status=kind, engagement_score=value)
+        else:
+            add_event(market.connection, tutor, kind, event_time=at, value=1000 * value, by_tutor=True)
+
+    return act
+
+
+def choose(market: Marketplace, table: Any, number: int) -> Any:
+    key = table.primary_key.columns.values()[0]
+    ids = market.connection.execute(select(key).order_by(key)).scalars().all()
+    return key == ids[number % len(ids)] if ids else key.is_(None)
+
+
+def remove(table: Any, number: int) -> Callable[[Marketplace], object]:
+    return lambda market: market.connection.execute(delete(table).where(choose(market, table, number)))
+
+
+def move(table: Any, number: int, at: datetime) -> Callable[[Marketplace], object]:
+    return lambda market: market.connection.execute(
+        update(table).where(choose(market, table, number)).values({TIMES[table]: at})
+    )
+
+
+def give_away(table: Any, number: int, to: int) -> Callable[[Marketplace], object]:
+    return lambda market: market.connection.execute(
+        update(table).where(choose(market, table, number)).values(tutor_id=market.tutors[to % len(market.tutors)])
+    )
+
+
+def edit(number: int, value: float) -> Callable[[Marketplace], object]:
+    def act(market: Marketplace) -> None:
+        values = {"status": "completed", "outcome_known_at": NOW, "cancelled_at": None, "engagement_score": value}
+        market.connection.execute(update(sessions).where(choose(market, sessions, number)).values(values))
+
+    return act
+
+
+def go_on(quarters: int) -> Callable[[Marketplace], object]:
+    def act(market: Marketplace) -> None:
+        market.now += quarters * QUARTER_HOUR
+        market.evaluate(Window(market.now))
+
+    return act
+
+
+def look_back(quarters: int) -> Callable[[Marketplace], object]:
+    return lambda market: market.evaluate(Window(market.now - quarters * QUARTER_HOUR))
+
+
+def judge_one(number: int) -> Callable[[Marketplace], object]:
+    return lambda market: evaluate_single_tutor(
+        market.connection, market.tutors[number % len(market.tutors)], Window(market.now + QUARTER_HOUR)
+    )
+
+
+NUMBERS = st.integers(0, 10**6)
+VALUES = st.floats(0, 1, width=32)
+KINDS = st.sampled_from(
+    ["completed", "tutor_no_show", "scheduled", "feedback", "login", "reschedule", "message_response"]
+)
+CHANGES = st.one_of(
+    st.builds(add_fact, NUMBERS, KINDS, INSTANTS, VALUES),
+    st.builds(remove, TABLES, NUMBERS),
+    st.builds(move, TABLES, NUMBERS, INSTANTS),
+    st.builds(give_away, TABLES, NUMBERS, NUMBERS),
+    st.builds(edit, NUMBERS, VALUES),
+)
+EVALUATIONS = st.one_of(
+    st.builds(go_on, st.sampled_from([1, 1, 1, 2, 5, 96, 700])),
+    st.builds(look_back, st.sampled_from([1, 3, 100])),
+    st.builds(judge_one, NUMBERS),
+)
+
+
+@settings(
+    max_examples=30,
+    deadline=None,
+    derandomize=True,
+    suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow, HealthCheck.data_too_large],
+)
+@given(seed=st.integers(0, 3), steps=st.lists(st.one_of(CHANGES, CHANGES, EVALUATIONS), min_size=3, max_size=25))
+def test_judgements_from_sums_are_those_from_facts_whatever_happens(
+    connection: Connection, seed: int, steps: list[Callable[[Marketplace], object]]
+) -> None:
+    savepoint = connection.begin_nested()
+    market = Marketplace(connection, seed)
+    for step in steps:
+        step(market)
+    market.evaluate(Window(market.now))
+    market.evaluate(Window(market.now + QUARTER_HOUR))
+    savepoint.rollback()

@@ -1,0 +1,41 @@
+-- judgements_to_correct: which judgements may not have counted a fact that was touched?
+-- One row for each tutor noted as touched and each quarter hour at which the tutor was judged and whose windows hold such a
+-- fact; the first :most.
+select
+    touched_tutors.tutor_id,
+    quarter_hours.window_end,
+    shown.active
+from touched_tutors
+cross join lateral (
+    select evaluations.window_end
+    from evaluations
+    where
+        evaluations.window_end >= touched_tutors.earliest
+        and evaluations.window_end < touched_tutors.latest + interval '2160 hours'
+
+    union distinct
+
+    select metrics.window_end
+    from tutor_performance_metrics as metrics
+    where
+        metrics.tutor_id = touched_tutors.tutor_id
+        and metrics.window_end >= touched_tutors.earliest
+        and metrics.window_end < touched_tutors.latest + interval '2160 hours'
+) as quarter_hours
+cross join lateral (
+    select
+        metrics.active,
+        metrics.window_end
+    from tutor_performance_metrics as metrics
+    where
+        metrics.tutor_id = touched_tutors.tutor_id
+        and metrics.window_days = 30
+        and metrics.window_end <= quarter_hours.window_end
+    order by metrics.window_end desc
+    limit 1
+) as shown
+where
+    (shown.active or shown.window_end = quarter_hours.window_end)
+    and quarter_hours.window_end is distinct from touched_tutors.counted_at
+order by touched_tutors.tutor_id, quarter_hours.window_end
+limit :most

@@ -1,16 +1,24 @@
 """The engine, and transaction()."""
 
+import math
 import os
+import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from weakref import WeakKeyDictionary
 
+import psycopg
 from sqlalchemy import Connection, Engine, create_engine, event
-from sqlalchemy.exc import OperationalError
+from sqlalchemy.engine.interfaces import DBAPIConnection
+from sqlalchemy.exc import InvalidatePoolError, OperationalError
+from sqlalchemy.pool import ConnectionPoolEntry
 
 from tutormax import servers, settings
 from tutormax.per_process import PerProcess
 from tutormax.redaction import redact_text
+
+# A connection that was not used for longer may be dead, and is asked before it is relied on.
+FRESH_SECONDS = 1.0
 
 _waiting: WeakKeyDictionary[Connection, list[Callable[[], object]]] = WeakKeyDictionary()
 
@@ -39,15 +47,38 @@ def connect(
             **({"max_parallel_workers_per_gather": "0"} if read_only else {}),
         }.items()
     )
-    return create_engine(
+    made = create_engine(
         url,
-        pool_pre_ping=True,
         pool_size=8,
         max_overflow=24,
         # Errors are logged, and what was bound may be a person's name.
         hide_parameters=True,
         connect_args={"options": options, "application_name": application, "connect_timeout": 5},
     )
+    _ask_whether_connections_live(made)
+    return made
+
+
+def _ask_whether_connections_live(made: Engine) -> None:
+    """Ask a connection that has lain unused before it is given out; if it is dead, all of them are made anew.
+
+    The pool's own ping asks each time, which is a fifth of a small transaction.
+    """
+
+    def put_back(_: DBAPIConnection | None, record: ConnectionPoolEntry) -> None:
+        record.info["used_at"] = time.monotonic()
+
+    def give_out(connection: DBAPIConnection, record: ConnectionPoolEntry, _: object) -> None:
+        # A new one has no such moment.
+        if time.monotonic() - record.info.get("used_at", math.inf) < FRESH_SECONDS:
+            return
+        try:
+            made.dialect.do_ping(connection)
+        except psycopg.Error as error:
+            raise InvalidatePoolError from error
+
+    event.listen(made, "checkin", put_back)
+    event.listen(made, "checkout", give_out)
 
 
 def _own_engine() -> Engine:

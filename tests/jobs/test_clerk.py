@@ -13,7 +13,7 @@ from sqlalchemy import text
 from tests.jobs import probes
 from tutormax import db
 from tutormax.jobs import lease, ring
-from tutormax.jobs.clerk import FRESH_SECONDS, Clerk
+from tutormax.jobs.clerk import Clerk
 from tutormax.jobs.lease import LeaseLostError, State
 
 JOBS = 200
@@ -144,7 +144,7 @@ def test_nobody_is_told_that_a_connection_was_cut_while_there_was_nothing_to_do(
     clerk.finish(taken, None)
 
     cut()
-    time.sleep(FRESH_SECONDS)
+    time.sleep(db.FRESH_SECONDS)
 
     again = clerk.take(second)
     assert again is not None

@@ -22,8 +22,6 @@ from tutormax.jobs.lease import Lease, State
 from tutormax.jobs.together import Together
 from tutormax.per_process import PerProcess
 
-# A connection that was not used for longer may be dead, and is asked before it is relied on.
-FRESH_SECONDS = 1.0
 # Both look rows up by their keys, however few or many rows there are: one plan is right, and need not be made again.
 SETTLED_PLAN = "set plan_cache_mode = 'auto'; set enable_seqscan = off"
 
@@ -62,7 +60,7 @@ class _Line:
         return self._connection
 
     def _lives(self) -> bool:
-        if self._connection is None or time.monotonic() - self._used_at < FRESH_SECONDS:
+        if self._connection is None or time.monotonic() - self._used_at < db.FRESH_SECONDS:
             return self._connection is not None
         try:
             self._connection.exec_driver_sql("select 1")

@@ -1,12 +1,12 @@
 """Writing the past of a marketplace: day after day until an instant, the next days told while some are stored."""
 
 from collections.abc import Callable, Iterator
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
-from typing import TypeVar
 
-from sqlalchemy import Connection, text
+from sqlalchemy import Connection
 
+from tutormax import planner
+from tutormax.ahead import ahead
 from tutormax.generation import instants, marketplace, truth
 from tutormax.generation.instants import DAY
 from tutormax.generation.marketplace import Marketplace, Told
@@ -18,7 +18,6 @@ DAYS_AT_ONCE = 7
 
 Add = Callable[[Told], Written]
 Progress = Callable[[int, int], object]
-T = TypeVar("T")
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,7 +36,7 @@ def write_past(store: Store, opened: Marketplace, until: int, *, add: Add, progr
     first_day, last_day = opened.world.day, instants.day_of(until)
     truth.begin(store.connection, store.organization_id, opened.world)
     written, late, current = add(marketplace.already_there(opened)), Told.nothing(), opened
-    for block in _ahead(_blocks(opened, last_day)):
+    for block in ahead(_blocks(opened, last_day)):
         current = block.after
         written += add(block.told)
         truth.add_evenings(store.connection, store.organization_id, block.evenings)
@@ -47,17 +46,14 @@ def write_past(store: Store, opened: Marketplace, until: int, *, add: Add, progr
     # Of the day that is not over, what is known of it; and the bookings that lie ahead of it.
     told, after = marketplace.tell(current)
     written += add(told)
-    ahead = after.book.take(after.book.booking_known <= until)
-    written += Written(sessions=store.add_sessions(ahead))
+    booked = after.book.take(after.book.booking_known <= until)
+    written += Written(sessions=store.add_sessions(booked))
     return Past(written, Saved(current, late, until))
 
 
 def analyze(connection: Connection) -> None:
-    """Show the planner the rows before anybody plans a query over a million that it has never seen."""
-    # A fifth of the usual sample serves as well here, and takes a fifth of the time.
-    connection.execute(text("set local default_statistics_target = 20"))
-    connection.execute(text("analyze tutors, students, sessions, student_feedback, tutor_events"))
-    connection.execute(text("set local default_statistics_target to default"))
+    """Show the planner what was written."""
+    planner.count_anew(connection, "tutors", "students", "sessions", "student_feedback", "tutor_events")
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,12 +73,3 @@ def _blocks(current: Marketplace, last_day: int) -> Iterator[_Block]:
             parts.append(told)
             evenings[today] = current.world.tutors
         yield _Block(Told.concatenated(parts), evenings, current)
-
-
-def _ahead(items: Iterator[T]) -> Iterator[T]:
-    """Yield items, the next being made while one is used: PostgreSQL is busy while we are not."""
-    with ThreadPoolExecutor(max_workers=1) as maker:
-        coming = maker.submit(next, items, None)
-        while (item := coming.result()) is not None:
-            coming = maker.submit(next, items, None)
-            yield item

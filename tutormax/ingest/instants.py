@@ -10,7 +10,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from tutormax.ingest.texts import Texts, mask, matching, only, told
-from tutormax.ingest.values import Checked, Clock, Fault
+from tutormax.ingest.values import UTC_MICROS, Checked, Clock, Fault
 from tutormax.ingest.zones import Mask, Micros, to_utc
 
 EARLIEST = 2000
@@ -54,7 +54,7 @@ class Instant:
             Fault(skipped, f"is a time that clocks in {clock.zone} skipped"),
             Fault((local | zoned) & ~near | far, f"is not between {EARLIEST} and {latest:%F}"),
         )
-        values = pa.array(micros, pa.timestamp("us", "UTC"), mask=~readable | far)
+        values = pa.array(micros, UTC_MICROS, mask=~readable | far)
         return Checked(values, faults)
 
 

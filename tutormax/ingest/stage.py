@@ -1,20 +1,21 @@
 """Taking files in: one transaction each, every row checked, nothing half-written."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import AbstractContextManager, closing
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
 from time import perf_counter
-from typing import TypeAlias
+from typing import Any, TypeAlias
 from zoneinfo import ZoneInfo
 
 from sqlalchemy import Connection
 
 from tutormax import failpoints, intake, partitions
+from tutormax.ahead import ahead
 from tutormax.failpoints import Failpoint
 from tutormax.ingest import organization, staging, upsert
-from tutormax.ingest.batch import FileRefusedError, UnreadableFileError
+from tutormax.ingest.batch import FileRefusedError, Reader, Refusal, UnreadableFileError
 from tutormax.ingest.kinds import Kind
 from tutormax.ingest.reading import Source, sources
 from tutormax.ingest.report import FileReport, Refusals, RefusalSink
@@ -57,6 +58,17 @@ def ingest_files(
     return [_Intake(begin, source, terms, Refusals(source.path, on_refusal), on_progress).report() for source in found]
 
 
+@dataclass(frozen=True, slots=True)
+class _Part:
+    """Some checked rows of a file: typed columns, refusals, the months they lie in, how far the file has been read."""
+
+    rows: Any
+    refused: list[Refusal]
+    months: set[datetime]
+    read: int
+    position: float
+
+
 class _Intake:
     """One file on its way in."""
 
@@ -70,6 +82,7 @@ class _Intake:
         self.on_progress = on_progress
         self.validator = Validator(source.kind, Clock(terms.now, terms.zone), terms.known_at)
         self.read = 0
+        self.months: set[datetime] = set()
 
     def report(self) -> FileReport:
         """Take the file in, or nothing of it; return what became of it."""
@@ -109,31 +122,38 @@ class _Intake:
 
     def _take_in(self, connection: Connection) -> upsert.Change:
         kind = self.source.kind
-        self._stage(connection, organization.hold(connection, self.terms.organization))
+        owner = organization.hold(connection, self.terms.organization)
+        self._stage(connection, owner)
         self._check_share()
         # In a transaction of their own, because new partitions lock everybody out until they are committed;
         # and before this one reads the tables, because it would lock out itself.
-        months = upsert.months(connection, kind)
         with self.begin() as other:
-            for month in months:
+            for month in sorted(self.months):
                 partitions.ensure(other, month, month)
         names = self.validator.names()
         self.refusals.add(upsert.refuse(connection, kind, names))
         self._check_share()
-        return upsert.write(connection, kind, self.terms.now, self.validator.absent())
+        return upsert.write(connection, kind, owner, self.terms.now, self.validator.absent())
 
     def _stage(self, connection: Connection, owner: int) -> None:
         """Bring every row that its columns allow into the staging table."""
         staging.create(connection, self.source.kind, owner)
         with closing(self.source.open()) as reader, staging.copying(connection, self.source.kind) as append:
             self.validator.check_header(reader.header)
-            for batch in reader.batches(self.validator.choose):
-                rows, refused = self.validator.check(batch)
-                append(rows)
-                self.read += len(batch.lines) + len(batch.refused)
-                self.refusals.add(refused)
+            for part in ahead(self._parts(reader)):
+                append(part.rows)
+                self.months |= part.months
+                self.read += part.read
+                self.refusals.add(part.refused)
                 if self.on_progress is not None:
-                    self.on_progress(self.source, reader.position())
+                    self.on_progress(self.source, part.position)
+
+    def _parts(self, reader: Reader) -> Iterator[_Part]:
+        """Yield the rows of a file as they were read and checked."""
+        for batch in reader.batches(self.validator.choose):
+            rows, refused = self.validator.check(batch)
+            read = len(batch.lines) + len(batch.refused)
+            yield _Part(rows, refused, upsert.months(self.source.kind, rows), read, reader.position())
 
     def _check_share(self) -> None:
         """Refuse the file when too many of its rows are refused."""

@@ -2,26 +2,26 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import UTC, datetime
 from typing import Any
 
-from sqlalchemy import Connection, text
+import numpy as np
+from sqlalchemy import Connection, exists, select, text
 
-from tutormax import hindsight, queries, rescoring
+from tutormax import hindsight, planner, queries, rescoring, tables
 from tutormax.ingest.batch import Refusal, shown
 from tutormax.ingest.kinds import Kind
 
 # The column by whose months each partitioned kind is stored.
 TIMES = {Kind.SESSIONS: "scheduled_start", Kind.FEEDBACK: "submitted_at", Kind.EVENTS: "event_time"}
 TABLES = {
-    Kind.TUTORS: "tutors",
-    Kind.STUDENTS: "students",
-    Kind.SESSIONS: "sessions, tutor_events",
-    Kind.FEEDBACK: "student_feedback",
-    Kind.EVENTS: "tutor_events",
+    Kind.TUTORS: tables.tutors,
+    Kind.STUDENTS: tables.students,
+    Kind.SESSIONS: tables.sessions,
+    Kind.FEEDBACK: tables.student_feedback,
+    Kind.EVENTS: tables.tutor_events,
 }
 MANY_ROWS = 1000
-RECALLED = {Kind.TUTORS, Kind.SESSIONS}
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,26 +44,25 @@ def refuse(connection: Connection, kind: Kind, names: Mapping[str, str]) -> list
     ]
 
 
-def months(connection: Connection, kind: Kind) -> list[datetime]:
-    """Return the months that the staged rows need partitions for."""
+def months(kind: Kind, rows: Any) -> set[datetime]:
+    """Return the months that checked rows need partitions for."""
     if kind not in TIMES:
-        return []
-    # A column's name of our own; nobody typed it.
-    statement = f"select distinct date_trunc('month', {TIMES[kind]}, 'UTC') as month from staged order by month"  # noqa: S608
-    return list(connection.execute(text(statement)).scalars())
+        return set()
+    found = np.unique(rows[TIMES[kind]].to_numpy().astype("datetime64[M]"))
+    return {month.replace(tzinfo=UTC) for month in found.astype("datetime64[s]").tolist()}
 
 
-def write(connection: Connection, kind: Kind, now: datetime, absent: Sequence[str]) -> Change:
-    """Write the staged rows and ask for new scores of the tutors whose picture they change.
+def write(connection: Connection, kind: Kind, organization: int, now: datetime, absent: Sequence[str]) -> Change:
+    """Write an organization's staged rows and ask for new scores of the tutors whose picture they change.
 
     `absent` names our columns of which the file says nothing: what is known of them stays.
     """
-    told = {"now": now, "absent": list(absent)}
-    if kind in RECALLED and absent:
+    told = {"now": now, "absent": list(absent), "any_known": _any_known(connection, kind, organization)}
+    if kind is Kind.TUTORS and absent:
         _result(connection, f"recall_{kind}", told)
     if kind is Kind.SESSIONS:
         registered = _result(connection, "register_students", told).rowcount
-        _count_anew(connection, "students", registered)
+        _count_anew(connection, Kind.STUDENTS, registered)
     row = _result(connection, f"upsert_{kind}", told).one()
     tutors, derived = set(row.rescored), 0
     if kind is Kind.SESSIONS:
@@ -76,8 +75,17 @@ def write(connection: Connection, kind: Kind, now: datetime, absent: Sequence[st
     rescoring.request(connection, tutors, f"ingest of {kind}")
     if kind in TIMES and row.inserted + row.updated:
         _forget_features(connection, kind, now)
-    _count_anew(connection, TABLES[kind], row.inserted + row.updated)
+    _count_anew(connection, kind, row.inserted + row.updated)
+    _count_anew(connection, Kind.EVENTS, derived)
     return Change(row.inserted, row.updated, derived)
+
+
+def _any_known(connection: Connection, kind: Kind, organization: int) -> bool:
+    """Tell whether anything is known of what the staged rows are about: what comes in first has no past to look up."""
+    if kind not in TIMES:
+        return True
+    known = exists().where(TABLES[kind].c.organization_id == organization)
+    return bool(connection.execute(select(known)).scalar())
 
 
 def _forget_features(connection: Connection, kind: Kind, now: datetime) -> None:
@@ -90,11 +98,11 @@ def _forget_features(connection: Connection, kind: Kind, now: datetime) -> None:
             hindsight.forget_training_features(connection, organization_id, since)
 
 
-def _count_anew(connection: Connection, tables: str, written: int) -> None:
+def _count_anew(connection: Connection, kind: Kind, written: int) -> None:
     """Let the planner know of many new rows: until autovacuum does, it would expect none of a new organization's."""
     # Tutors are few, and every other kind is joined with them.
-    if written >= (1 if tables == TABLES[Kind.TUTORS] else MANY_ROWS):
-        connection.execute(text(f"analyze {tables}"))
+    if written >= (1 if kind is Kind.TUTORS else MANY_ROWS):
+        planner.count_anew(connection, TABLES[kind].name)
 
 
 def _result(connection: Connection, name: str, values: Mapping[str, Any]) -> Any:

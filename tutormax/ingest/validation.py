@@ -12,7 +12,7 @@ from tutormax.ingest.batch import Batch, FileRefusedError, Refusal, shown
 from tutormax.ingest.instants import Instant, ZonelessError
 from tutormax.ingest.kinds import COLUMNS, Column, Kind, missing_columns, normal
 from tutormax.ingest.texts import Texts
-from tutormax.ingest.values import Checked, Clock, Fault, Words, missing, with_nul
+from tutormax.ingest.values import UTC_MICROS, Checked, Clock, Fault, Words, missing, with_nul
 
 EVENT, NOW = "event", "now"
 KNOWN_AT = "known_at"
@@ -58,6 +58,9 @@ class Validator:
         typed = {"line": pa.array(batch.lines)}
         for column in self._columns():
             name = names.get(column.name, column.name)
+            if name not in batch.columns and not column.required:
+                typed[column.name] = pa.nulls(bad.size, pa.string())
+                continue
             texts = _trimmed(batch.columns[name]) if name in batch.columns else pa.nulls(bad.size, pa.string())
             checked = self._checked(column, name, texts, batch)
             typed[column.name] = checked.values
@@ -66,7 +69,7 @@ class Validator:
                 bad |= fault.rows
         if KNOWN_AT not in typed:
             known_at = self.clock.now if self.known_at == NOW else None
-            typed[KNOWN_AT] = pa.array([known_at] * bad.size, pa.timestamp("us", "UTC"))
+            typed[KNOWN_AT] = pa.repeat(pa.scalar(known_at, UTC_MICROS), bad.size)
         table = pa.table(typed)
         return (table.filter(pa.array(~bad)) if bad.any() else table), refusals
 

@@ -13,6 +13,9 @@ import pyarrow.compute as pc
 from tutormax.ingest.texts import Texts, holding, mask, matching, only, outside, told
 from tutormax.ingest.zones import Mask
 
+# Of times in UTC, which is the staging connection's zone too: Arrow writes them forty times as fast as zoned ones.
+UTC_MICROS = pa.timestamp("us")
+
 
 @dataclass(frozen=True, slots=True)
 class Fault:

@@ -1,38 +1,46 @@
 -- refuse_feedback: which staged ratings cannot be taken in, and what is wrong with each?
 -- One row for each rating that this takes out of the staging table; its first fault counts.
-with numbered as (
+with repeated as (
     select
-        staged.*,
-        min(line) over (partition by staged.feedback_id) as first_line,
-        sessions.session_id as known_session,
-        tutors.external_id as session_tutor,
-        students.external_id as session_student
+        feedback_id,
+        min(line) as first_line
     from staged
+    group by feedback_id
+    having count(*) > 1
+),
+
+judged as (
+    select
+        staged.line,
+        case
+            when staged.line > repeated.first_line
+                then array['feedback_id', staged.feedback_id, 'is the id of line ' || repeated.first_line || ' too']
+            when sessions.session_id is null
+                then array['session_id', staged.session_id, 'is no session that is known']
+            when staged.tutor_id <> tutors.external_id
+                then array['tutor_id', staged.tutor_id, 'is not the tutor of the session, ' || tutors.external_id]
+            when staged.student_id <> students.external_id
+                then array['student_id', staged.student_id, 'is not the student of the session, ' || students.external_id]
+        end as fault
+    from staged
+    left join repeated on staged.feedback_id = repeated.feedback_id
     left join sessions
         on staged.organization_id = sessions.organization_id and staged.session_id = sessions.external_id
     left join tutors on sessions.tutor_id = tutors.tutor_id
     left join students on sessions.student_id = students.student_id
 ),
 
-judged as (
+faulty as (
     select
         line,
-        case
-            when line > first_line
-                then array['feedback_id', feedback_id, 'is the id of line ' || first_line || ' too']
-            when known_session is null
-                then array['session_id', session_id, 'is no session that is known']
-            when tutor_id <> session_tutor
-                then array['tutor_id', tutor_id, 'is not the tutor of the session, ' || session_tutor]
-            when student_id <> session_student
-                then array['student_id', student_id, 'is not the student of the session, ' || session_student]
-        end as fault
-    from numbered
+        fault
+    from judged
+    where fault is not null
 ),
 
 removed as (
-    delete from staged using judged
-    where staged.line = judged.line and judged.fault is not null
+    delete from staged using faulty
+    where staged.line = faulty.line
 )
 
 select
@@ -40,6 +48,5 @@ select
     fault[1] as column_name,
     fault[2] as value,
     fault[3] as reason
-from judged
-where fault is not null
+from faulty
 order by line

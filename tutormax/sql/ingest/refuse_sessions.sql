@@ -1,24 +1,22 @@
 -- refuse_sessions: which staged sessions cannot be taken in, and what is wrong with each?
 -- One row for each session that this takes out of the staging table; its first fault counts.
-with numbered as (
+with repeated as (
     select
-        staged.*,
-        min(staged.line) over (partition by staged.session_id) as first_line,
-        exists(
-            select true from tutors
-            where tutors.organization_id = staged.organization_id and tutors.external_id = staged.tutor_id
-        ) as tutor_known
+        session_id,
+        min(line) as first_line
     from staged
+    group by session_id
+    having count(*) > 1
 ),
 
 judged as (
     select
-        line,
+        staged.line,
         case
-            when line > first_line
-                then array['session_id', session_id, 'is the id of line ' || first_line || ' too']
-            when not tutor_known
-                then array['tutor_id', tutor_id, 'is no tutor that is known']
+            when staged.line > repeated.first_line
+                then array['session_id', staged.session_id, 'is the id of line ' || repeated.first_line || ' too']
+            when tutors.tutor_id is null
+                then array['tutor_id', staged.tutor_id, 'is no tutor that is known']
             when session_number is null and is_first_session is null
                 then array['session_number', null, 'is missing, and is_first_session too']
             when (session_number = 1) <> is_first_session
@@ -32,12 +30,23 @@ judged as (
             when ended_at < actual_start
                 then array['ended_at', ended_at::text, 'is before actual_start']
         end as fault
-    from numbered
+    from staged
+    left join repeated on staged.session_id = repeated.session_id
+    left join tutors
+        on staged.organization_id = tutors.organization_id and staged.tutor_id = tutors.external_id
+),
+
+faulty as (
+    select
+        line,
+        fault
+    from judged
+    where fault is not null
 ),
 
 removed as (
-    delete from staged using judged
-    where staged.line = judged.line and judged.fault is not null
+    delete from staged using faulty
+    where staged.line = faulty.line
 )
 
 select
@@ -45,6 +54,5 @@ select
     fault[1] as column_name,
     fault[2] as value,
     fault[3] as reason
-from judged
-where fault is not null
+from faulty
 order by line

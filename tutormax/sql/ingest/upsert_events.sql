@@ -1,5 +1,6 @@
 -- upsert_events: how many of the staged events are new, changed, and as they were; whose picture do they change?
 -- One row of counts, with the tutors to be scored again: those with a reschedule or fewer hours than before.
+-- Where nothing is known yet (not :any_known), there is nothing to compare with, and the planner sees that.
 with told as (
     select
         staged.organization_id,
@@ -37,7 +38,10 @@ compared as (
         ) as is_changed
     from told
     left join tutor_events as there
-        on told.organization_id = there.organization_id and told.external_id = there.external_id
+        on
+            cast(:any_known as boolean)
+            and told.organization_id = there.organization_id
+            and told.external_id = there.external_id
 ),
 
 changed as (
@@ -50,7 +54,8 @@ changed as (
         ingested_at = compared.ingested_at
     from compared
     where
-        tutor_events.event_id = compared.event_id
+        cast(:any_known as boolean)
+        and tutor_events.event_id = compared.event_id
         and tutor_events.event_time = compared.former_time
         and is_changed
 ),

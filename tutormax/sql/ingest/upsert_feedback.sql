@@ -1,5 +1,6 @@
 -- upsert_feedback: how many of the staged ratings are new, changed, and as they were; which tutors were rated badly?
 -- One row of counts, with the tutors to be scored again. Whose rating it is comes from the session.
+-- Where nothing is known yet (not :any_known), there is nothing to compare with, and the planner sees that.
 with compared as (
     select
         staged.organization_id,
@@ -29,7 +30,10 @@ with compared as (
     inner join sessions
         on staged.organization_id = sessions.organization_id and staged.session_id = sessions.external_id
     left join student_feedback as there
-        on staged.organization_id = there.organization_id and staged.feedback_id = there.external_id
+        on
+            cast(:any_known as boolean)
+            and staged.organization_id = there.organization_id
+            and staged.feedback_id = there.external_id
 ),
 
 changed as (
@@ -44,7 +48,8 @@ changed as (
         ingested_at = compared.ingested_at
     from compared
     where
-        student_feedback.feedback_id = compared.feedback_id
+        cast(:any_known as boolean)
+        and student_feedback.feedback_id = compared.feedback_id
         and student_feedback.submitted_at = compared.former_time
         and is_changed
 ),

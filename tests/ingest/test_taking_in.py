@@ -7,8 +7,9 @@ import pytest
 from sqlalchemy import text
 
 from tests.factories import add_organization
-from tests.ingest.files import EVENT, FEEDBACK, FORMATS, NOW, ORGANIZATION, SESSION, TUTOR, VALID, Desk
+from tests.ingest.files import EVENT, FEEDBACK, FORMATS, IDS, NOW, ORGANIZATION, SESSION, TUTOR, VALID, Desk
 from tutormax.ingest import Kind, OrganizationError, Terms, UnreadableFileError, ingest_files
+from tutormax.ingest.csv_file import BLOCK_BYTES
 
 TABLES = {
     Kind.TUTORS: "tutors",
@@ -208,6 +209,31 @@ def test_a_time_is_read_in_its_own_zone_or_the_files(staffed: Desk, told: str, z
     staffed.take(Kind.EVENTS, EVENT | {"event_time": told}, zone=zone)
 
     assert staffed.row("tutor_events").event_time == at(instant)
+
+
+def test_new_rows_come_in_beside_those_that_are_known(desk: Desk) -> None:
+    take_in_all(desk)
+    others = [VALID[kind] | {IDS[kind]: "another"} for kind in Kind]
+
+    reports = [desk.take(kind, VALID[kind], other) for kind, other in zip(Kind, others, strict=True)]
+
+    assert [(report.inserted, report.updated, report.unchanged) for report in reports] == [(1, 0, 1)] * 5
+
+
+def test_a_file_of_many_parts_comes_in_whole(staffed: Desk) -> None:
+    count = 3 * BLOCK_BYTES // 500
+    starts = [at("2026-01-01T00:00:00") + timedelta(minutes=20 * number) for number in range(count)]
+    rows = [
+        SESSION | {"session_id": f"many {number}", "scheduled_start": str(start), "subject": "x" * 490}
+        for number, start in enumerate(starts)
+    ]
+
+    report = staffed.take(Kind.SESSIONS, *rows)
+
+    assert (report.read, report.inserted, report.refused) == (count, count, 0)
+    assert [row.scheduled_start for row in staffed.rows("sessions") if row.external_id == f"many {count - 1}"] == [
+        starts[-1]
+    ]
 
 
 def test_a_file_without_rows_is_taken_in(desk: Desk) -> None:

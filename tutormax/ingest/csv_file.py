@@ -15,7 +15,8 @@ from tutormax.ingest.stream import Stream
 from tutormax.ingest.texts import Texts
 from tutormax.ingest.zones import Mask
 
-BLOCK_BYTES = 4 << 20
+# Small enough that most of a file is read and checked while what came before is on its way.
+BLOCK_BYTES = 2 << 20
 ASCII = 0x7F
 DELIMITERS = b",;\t"
 

@@ -39,7 +39,7 @@ class Instant:
         local = matching(texts, f"{day}({clock_time}){'?' if self.dates else ''}$")
         zoned = matching(texts, f"{day}{clock_time}(Z|[+-][0-9]{{2}}(:?[0-9]{{2}})?)$")
         # Only these years are read, so that nothing overflows on the way.
-        near = matching(texts, "^20")
+        near = mask(pc.starts_with(texts, "20"))
         if clock.zone is None and local.any():
             raise ZonelessError(int(np.flatnonzero(local)[0]))
         naive, unreal = _parse(only(texts, local & near), pa.timestamp("ns"))

@@ -52,7 +52,7 @@ class Record:
 def scan(block: bytes, delimiter: int) -> Records | None:
     """Return the complete records of a block that begins with one; None unless every quote is where it belongs."""
     data = np.frombuffer(block, dtype=np.uint8)
-    inside = np.bitwise_xor.accumulate((data == QUOTE).view(np.uint8)).view(bool)
+    inside = _inside_quotes(data) if b'"' in block else np.zeros(data.size, dtype=bool)
     newlines = np.flatnonzero(data == NEWLINE)
     ends = newlines[~inside[newlines]] + 1
     used = int(ends[-1]) if ends.size else 0
@@ -64,6 +64,10 @@ def scan(block: bytes, delimiter: int) -> Records | None:
     records = Records(starts, ends, np.searchsorted(newlines, starts), fields, used)
     blank = np.isin(data[starts], (NEWLINE, RETURN))
     return records.only(~blank) if blank.any() else records
+
+
+def _inside_quotes(data: NDArray[np.uint8]) -> Mask:
+    return np.bitwise_xor.accumulate((data == QUOTE).view(np.uint8)).view(bool)
 
 
 def _clean(data: NDArray[np.uint8], delimiter: int, inside: Mask) -> bool:

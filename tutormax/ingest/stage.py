@@ -138,9 +138,13 @@ class _Intake:
     def _stage(self, connection: Connection, owner: int) -> None:
         """Bring every row that its columns allow into the staging table."""
         staging.create(connection, self.source.kind, owner)
-        with closing(self.source.open()) as reader, staging.copying(connection, self.source.kind) as append:
+        with (
+            closing(self.source.open()) as reader,
+            closing(ahead(self._parts(reader))) as parts,
+            staging.copying(connection, self.source.kind) as append,
+        ):
             self.validator.check_header(reader.header)
-            for part in ahead(self._parts(reader)):
+            for part in parts:
                 append(part.rows)
                 self.months |= part.months
                 self.read += part.read

@@ -8,6 +8,7 @@ from typing import Any
 from pyarrow import csv
 from sqlalchemy import Connection, text
 
+from tutormax import planner
 from tutormax.ingest.kinds import COLUMNS, Kind
 from tutormax.ingest.validation import KNOWN_AT
 from tutormax.ingest.values import Identifier
@@ -41,7 +42,7 @@ def copying(connection: Connection, kind: Kind) -> Iterator[Callable[[Any], None
         yield append
     # The planner must know how many rows there are, and how many of them share an id; the rest is only carried.
     identifiers = [column.name for column in COLUMNS[kind] if isinstance(column.rule, Identifier)]
-    connection.execute(text(f"analyze staged (organization_id, {', '.join(identifiers)})"))
+    planner.count_anew(connection, f"staged (organization_id, {', '.join(identifiers)})")
 
 
 def _copy(kind: Kind) -> str:

@@ -110,7 +110,7 @@ class Number:
     def check(self, texts: Texts, clock: Clock) -> Checked:
         """Refuse what is no number, not finite, or out of range."""
         right = matching(texts, r"^[+-]?([0-9]+(\.[0-9]*)?|\.[0-9]+)([eE][+-]?[0-9]+)?$")
-        infinite = matching(texts, r"(?i)^[+-]?(nan|inf|infinity)$")
+        infinite = matching(only(texts, ~right), r"(?i)^[+-]?(nan|inf|infinity)$")
         numbers = pc.cast(only(texts, right), pa.float64())
         far = outside(numbers, self.low, self.high)
         faults = (

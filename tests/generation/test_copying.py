@@ -43,6 +43,27 @@ def test_every_type_arrives_with_its_nulls(connection: Connection) -> None:
     ]
 
 
+def test_many_rows_arrive_in_parts_and_each_once(connection: Connection) -> None:
+    connection.execute(text("create temp table arrived (number integer, word text, share real) on commit drop"))
+    numbers = np.arange(2 * copying.ROWS_AT_ONCE + 1)
+
+    count = copying.copy(
+        connection,
+        "arrived",
+        {
+            "number": copying.int4(numbers),
+            "word": copying.one_of(("even", "odd"), numbers % 2),
+            "share": copying.float4(np.where(numbers % 3 == 0, np.nan, numbers)),
+        },
+    )
+
+    rows = connection.execute(text("select number, word, share from arrived order by number")).all()
+    assert count == len(numbers)
+    assert [tuple(row) for row in rows] == [
+        (number, ("even", "odd")[number % 2], None if number % 3 == 0 else number) for number in numbers.tolist()
+    ]
+
+
 def test_nothing_is_copied_for_no_rows(connection: Connection) -> None:
     assert copying.copy(connection, "no_such_table", {"a": copying.int4(np.zeros(0, np.int64))}) == 0
 

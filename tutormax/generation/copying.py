@@ -1,9 +1,9 @@
 """COPY in PostgreSQL's binary format, built from columns without a loop over rows."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
-from typing import Any
+from typing import Any, Self
 
 import numpy as np
 from numpy.typing import NDArray
@@ -16,6 +16,7 @@ Octets = NDArray[np.uint8]
 
 _HEADER = b"PGCOPY\n\xff\r\n\0" + bytes(8)
 _TRAILER = b"\xff\xff"
+ROWS_AT_ONCE = 4096
 _POSTGRES_EPOCH = instants.of(datetime(2000, 1, 1, tzinfo=UTC))
 
 
@@ -26,6 +27,15 @@ class Field:
     octets: Octets
     lengths: Integers | None = None
     nulls: Flags | None = None
+
+    def part(self, start: int, end: int) -> Self:
+        """Return some of the values."""
+        return replace(
+            self,
+            octets=self.octets[start:end],
+            lengths=None if self.lengths is None else self.lengths[start:end],
+            nulls=None if self.nulls is None else self.nulls[start:end],
+        )
 
 
 def int2(values: Integers) -> Field:
@@ -84,7 +94,11 @@ def copy(connection: Connection, table: str, columns: Mapping[str, Field]) -> in
     driver: Any = connection.connection.driver_connection
     names = ", ".join(columns)
     with driver.cursor() as cursor, cursor.copy(f"copy {table} ({names}) from stdin with (format binary)") as stream:
-        stream.write(_HEADER + encoded(list(columns.values())) + _TRAILER)
+        stream.write(_HEADER)
+        # In parts, so that PostgreSQL stores one while the next is made.
+        for start in range(0, count, ROWS_AT_ONCE):
+            stream.write(encoded([field.part(start, start + ROWS_AT_ONCE) for field in columns.values()]))
+        stream.write(_TRAILER)
     return count
 
 

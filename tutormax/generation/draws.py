@@ -183,7 +183,7 @@ def _teach(scene: _Scene, completed: Integers) -> Taught:
     scores = tables.engagement[level] + seen.ENGAGEMENT_SPREAD * rng.standard_normal(len(tutor))
     rated = chance[4] < np.where(first, seen.FIRST_RATED, seen.RATED)
     # Nobody teaches who is not at work: every class here is a level.
-    later = _rating(tables.ratings[new, skill, np.minimum(level, LEVELS - 1)], rng)
+    later = _rating(tables.ratings.cumsum(axis=-1)[new, skill, np.minimum(level, LEVELS - 1)], rng)
     opening = np.where(failed, _failed_rating(len(tutor), rng), _opening_rating(skill, rng))
     return Taught(
         tutor=tutor,
@@ -198,8 +198,8 @@ def _teach(scene: _Scene, completed: Integers) -> Taught:
     )
 
 
-def _rating(shares: Floats, rng: np.random.Generator) -> Integers:
-    return np.asarray(1 + (rng.random((len(shares), 1)) > shares.cumsum(axis=1)[:, :-1]).sum(axis=1))
+def _rating(up_to: Floats, rng: np.random.Generator) -> Integers:
+    return np.asarray(1 + (rng.random((len(up_to), 1)) > up_to[:, :-1]).sum(axis=1))
 
 
 def _failed_rating(count: int, rng: np.random.Generator) -> Integers:

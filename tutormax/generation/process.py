@@ -105,11 +105,8 @@ class Transition:
 
     moves: Floats
     resigns: Floats
-
-    @property
-    def cumulative(self) -> Floats:
-        """Running sums over the outcomes of each state; the last one is resignation."""
-        return np.cumsum(np.column_stack([self.moves, self.resigns]), axis=1)
+    cumulative: Floats
+    """Running sums over the outcomes of each state; the last one is resignation."""
 
 
 def level_moves(regime: Regime) -> Floats:
@@ -155,7 +152,7 @@ def transition(
     resigns[GONE] = parameters.late_resignation
     moves[GONE, RETURNED] = parameters.return_rate
     moves[GONE, GONE] = 1 - parameters.return_rate - parameters.late_resignation
-    return Transition(moves, resigns)
+    return Transition(moves, resigns, np.cumsum(np.column_stack([moves, resigns]), axis=1))
 
 
 def _working_moves() -> Floats:

@@ -116,12 +116,11 @@ def _inflow(world: World, rng: np.random.Generator) -> int:
 def _moved(tutors: Tutors, day: int, parameters: Parameters, drift: float, rng: np.random.Generator) -> Integers:
     """Tonight's state of each tutor; STATES stands for resignation."""
     chance, resumes = rng.random((2, len(tutors)))
-    new, low = observables.is_new(tutors.tenure_days(day)), observables.is_low(tutors.baseline)
-    moved = np.empty(len(tutors), np.int64)
-    for subject, is_new, is_low in product(range(len(SUBJECT_SHARES)), (0, 1), (0, 1)):
-        which = (tutors.subject == subject) & (new == is_new) & (low == is_low)
-        moves = transition(parameters, subject, new=bool(is_new), low_baseline=bool(is_low), drift=drift)
-        moved[which] = (chance[which, None] > moves.cumulative[tutors.state[which]]).sum(axis=1)
+    groups = product(range(len(SUBJECT_SHARES)), (False, True), (False, True))
+    moves = [transition(parameters, subject, new=new, low_baseline=low, drift=drift) for subject, new, low in groups]
+    is_new, is_low = observables.is_new(tutors.tenure_days(day)), observables.is_low(tutors.baseline)
+    up_to = np.stack([each.cumulative for each in moves])[(tutors.subject * 2 + is_new) * 2 + is_low, tutors.state]
+    moved = (chance[:, None] > up_to).sum(axis=1)
     # The longer somebody is gone the less likely a return: most who come back do before they count as churned.
     back = (tutors.state == GONE) & (moved < GONE) & ~tutors.open_spell
     kept_away = back & (resumes > parameters.resume_rate / parameters.return_rate)

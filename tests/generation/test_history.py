@@ -56,7 +56,7 @@ def test_the_rows_of_a_tutor_stand_together(connection: Connection, table: str) 
         " where organization_id = :organization_id"
     )
     changes = one(connection, f"select count(*) from ({neighbours}) where tutor_id <> previous", organization)
-    assert changes < 250
+    assert changes < 150
 
 
 def test_nothing_became_known_after_the_end(connection: Connection) -> None:

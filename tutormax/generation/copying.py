@@ -103,33 +103,22 @@ def copy(connection: Connection, table: str, columns: Mapping[str, Field]) -> in
 
 
 def encoded(fields: list[Field]) -> bytes:
-    """Return the tuples of a binary COPY, those of one shape together."""
-    lengths = [_lengths(field) for field in fields]
-    shape = np.zeros(len(fields[0].octets), np.int64)
-    for field, length in zip(fields, lengths, strict=True):
-        shape = shape * (field.octets.shape[1] + 2) + length + 1
-    tuples, shapes = _padded(fields, lengths), np.unique(shape)
-    return b"".join(_of_one_shape(tuples, np.flatnonzero(shape == which), fields, lengths) for which in shapes)
+    """Return the tuples of a binary COPY."""
+    count = len(fields[0].octets)
+    parts = [np.broadcast_to(np.array([len(fields)], ">i2").view(np.uint8), (count, 2))]
+    kept = [np.ones((count, 2), np.bool_)]
+    for field in fields:
+        width = field.octets.shape[1]
+        lengths = _lengths(field)
+        parts += [lengths.astype(">i4").view(np.uint8).reshape(-1, 4), field.octets]
+        kept += [np.ones((count, 4), np.bool_), np.arange(width) < lengths[:, None]]
+    tuples: bytes = np.concatenate(parts, axis=1)[np.concatenate(kept, axis=1)].tobytes()
+    return tuples
 
 
 def _lengths(field: Field) -> Integers:
     full = np.full(len(field.octets), field.octets.shape[1]) if field.lengths is None else field.lengths
     return full if field.nulls is None else np.where(field.nulls, -1, full)
-
-
-def _padded(fields: list[Field], lengths: list[Integers]) -> Octets:
-    """Return one row of octets for each tuple, with room for the longest value of each field."""
-    parts = [np.broadcast_to(np.array([len(fields)], ">i2").view(np.uint8), (len(fields[0].octets), 2))]
-    for field, length in zip(fields, lengths, strict=True):
-        parts += [length.astype(">i4").view(np.uint8).reshape(-1, 4), field.octets]
-    return np.concatenate(parts, axis=1)
-
-
-def _of_one_shape(tuples: Octets, which: Integers, fields: list[Field], lengths: list[Integers]) -> bytes:
-    kept = [np.ones(2, np.bool_)]
-    for field, length in zip(fields, lengths, strict=True):
-        kept += [np.ones(4, np.bool_), np.arange(field.octets.shape[1]) < length[which[0]]]
-    return tuples[which].compress(np.concatenate(kept), axis=1).tobytes()
 
 
 def _fixed(values: NDArray[Any], kind: str, nulls: Flags | None = None) -> Field:

@@ -4,8 +4,10 @@ Contributions are TreeSHAP's (or the rule's own terms), so with the bias they su
 share credit for what they all see: groups are ranked first, and features within them. Nothing here claims a cause.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
+from math import isfinite
 
 import numpy as np
 
@@ -48,37 +50,57 @@ class Explanation:
 
 def explain(values: Matrix, contributions: Margins) -> list[Explanation]:
     """Explain each row of features from its contributions, the bias last."""
-    groups = contributions[:, :-1] @ _MEMBERS
-    return [_explained(*row) for row in zip(values, contributions, groups, strict=True)]
-
-
-def _explained(values: Matrix, parts: Margins, groups: Margins) -> Explanation:
-    phi = parts[:-1]
-    row = dict(zip(NAMES, values.tolist(), strict=True))
-    return Explanation(
-        bias=float(parts[-1]),
-        margin=float(parts.sum()),
-        groups={GROUPS[i]: float(groups[i]) for i in np.argsort(-groups, kind="stable")},
-        raising=[_factor(i, phi[i], row) for i in _chief(phi, groups, RAISING)],
-        lowering=[_factor(i, phi[i], row) for i in _chief(-phi, -groups, LOWERING)],
+    phi = contributions[:, :-1]
+    groups = phi @ _MEMBERS
+    ranked = np.argsort(-groups, axis=1, kind="stable")
+    # All rows at once wherever numpy can: what is done row by row takes as long as all else together.
+    rows = zip(
+        contributions[:, -1].tolist(),
+        contributions.sum(axis=1).tolist(),
+        ranked.tolist(),
+        np.take_along_axis(groups, ranked, axis=1).tolist(),
+        _chief(phi, groups, RAISING),
+        _chief(-phi, -groups, LOWERING),
+        _namers(values, phi),
+        strict=True,
     )
+    return [
+        Explanation(
+            bias=bias,
+            margin=margin,
+            groups={GROUPS[i]: total for i, total in zip(order, totals, strict=True)},
+            raising=[factor(i) for i in raising],
+            lowering=[factor(i) for i in lowering],
+        )
+        for bias, margin, order, totals, raising, lowering, factor in rows
+    ]
 
 
-def _chief(phi: Margins, groups: Margins, most: int) -> list[int]:
-    """Return the features that add most, those of the group that adds most first."""
-    largest = [i for i in np.argsort(-phi, kind="stable")[:most].tolist() if phi[i] > 0]
-    return sorted(largest, key=lambda i: (-groups[_GROUP_OF[i]], -phi[i]))
+def _namers(values: Matrix, phi: Margins) -> Iterator[Callable[[int], Factor]]:
+    """Yield of each row what makes a factor of the feature at a place."""
+    for row, parts, odds in zip(values.tolist(), phi.tolist(), np.exp(phi).tolist(), strict=True):
+        yield partial(_factor, dict(zip(NAMES, row, strict=True)), parts, odds)
 
 
-def _factor(index: int, phi: float, row: Mapping[str, float]) -> Factor:
-    feature = FEATURES[index]
+def _chief(phi: Margins, groups: Margins, most: int) -> list[list[int]]:
+    """Return of each row the features that add most, those of the group that adds most first."""
+    largest = np.argsort(-phi, axis=1, kind="stable")[:, :most]
+    added = np.take_along_axis(phi, largest, axis=1)
+    of_group = np.take_along_axis(groups, _GROUP_OF[largest], axis=1)
+    order = np.lexsort((-added, -of_group, added <= 0), axis=1)
+    chosen = np.take_along_axis(largest, order, axis=1).tolist()
+    return [row[:count] for row, count in zip(chosen, (added > 0).sum(axis=1).tolist(), strict=True)]
+
+
+def _factor(row: Mapping[str, float], phi: Sequence[float], odds: Sequence[float], place: int) -> Factor:
+    feature = FEATURES[place]
     value = row[feature.name]
     return Factor(
         feature=feature.name,
         group=feature.group,
-        value=value if np.isfinite(value) else None,
+        value=value if isfinite(value) else None,
         unit=feature.unit,
-        phi=float(phi),
-        odds_factor=float(np.exp(phi)),
+        phi=phi[place],
+        odds_factor=odds[place],
         text=sentence(feature.name, row),
     )

@@ -2,13 +2,15 @@
 
 import math
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from string import Formatter
 
 # Tutors younger than this have no usual week yet.
 USUAL_AFTER_DAYS = 28
 
 
-FORMS: Mapping[str, Callable[[float], str]] = {
+Form = Callable[[float], str]
+
+FORMS: Mapping[str, Form] = {
     "%": lambda number: f"{100 * number:.0f} %",
     "more": lambda number: f"{abs(100 * number):.0f} % {'more' if number >= 0 else 'fewer'}",
     "points": lambda number: f"{abs(100 * number):.0f} points {'higher' if number >= 0 else 'lower'}",
@@ -19,23 +21,13 @@ FORMS: Mapping[str, Callable[[float], str]] = {
 }
 
 
-@dataclass(frozen=True, slots=True)
-class Amount:
-    """A number in a sentence: one of FORMS, or a noun of which there are so many."""
-
-    number: float
-
-    def __format__(self, form: str) -> str:
-        return FORMS[form](self.number) if form in FORMS else _counted(round(self.number), form)
-
-
 def sentence(name: str, row: Mapping[str, float]) -> str:
     """Return what one feature says of a tutor, given all of the tutor's features by name."""
     value = row[name]
-    known, unknown = SENTENCES[name]
+    before, form, after, unknown = _PARTS[name]
     if not math.isfinite(value) or (name in YES_OR_NO and not value):
         return unknown
-    text = known.format(value=Amount(value)) + _usual(name, row)
+    text = f"{before}{form(value)}{after}{_usual(name, row)}"
     return text[0].upper() + text[1:]
 
 
@@ -227,3 +219,22 @@ SENTENCES: Mapping[str, tuple[str, str]] = {
         "Nothing is known of students lost",
     ),
 }
+
+
+def _parts(known: str, unknown: str) -> tuple[str, Form, str, str]:
+    """Return a pair taken apart once, for it is said of every tutor: the text around the value, and its form."""
+    (before, field, spec, _), *rest = Formatter().parse(known)
+    return before, _form(spec) if field else _nothing, "".join(text for text, *_ in rest), unknown
+
+
+def _form(spec: str | None) -> Form:
+    """Return one of FORMS, or how many there are of a noun."""
+    noun = spec or ""
+    return FORMS.get(noun, lambda number: _counted(round(number), noun))
+
+
+def _nothing(_number: float) -> str:
+    return ""
+
+
+_PARTS = {name: _parts(*pair) for name, pair in SENTENCES.items()}

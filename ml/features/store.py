@@ -11,6 +11,8 @@ from ml.features.build import SQL, FeatureMatrix, Spine, feature_version
 from ml.features.catalogue import NAMES
 from tutormax import queries
 
+_BRACES = bytes.maketrans(b"[]", b"{}")
+
 
 class Purpose(StrEnum):
     """Why a vector is kept."""
@@ -23,7 +25,7 @@ def store(connection: Connection, matrix: FeatureMatrix, purpose: Purpose) -> in
     """Keep the vectors of a matrix; return how many were not kept already. The first one kept stays."""
     result = connection.execute(
         queries.load("store_snapshots", SQL),
-        _keys(matrix.spine) | {"features": [_literal(row) for row in matrix.values], "purpose": purpose.value},
+        _keys(matrix.spine) | {"features": _literals(matrix.values), "purpose": purpose.value},
     )
     return result.rowcount
 
@@ -44,6 +46,7 @@ def _keys(spine: Spine) -> dict[str, object]:
     }
 
 
-def _literal(row: NDArray[np.float32]) -> str:
-    # The shortest digits that name each float exactly, and null for NaN: what PostgreSQL reads as an array.
-    return "{" + orjson.dumps(np.ascontiguousarray(row), option=orjson.OPT_SERIALIZE_NUMPY)[1:-1].decode() + "}"
+def _literals(values: NDArray[np.float32]) -> str:
+    # A line for each row: the shortest digits that name each float exactly, and null for NaN, as arrays are written.
+    rows = orjson.dumps(np.ascontiguousarray(values), option=orjson.OPT_SERIALIZE_NUMPY)[1:-1]
+    return rows.replace(b"],[", b"]\n[").translate(_BRACES).decode()

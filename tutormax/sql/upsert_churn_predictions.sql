@@ -1,5 +1,5 @@
 -- Keep the churn predictions of some tutors, all as of one instant, each under the name of what made it.
--- One row for each tutor; the same tutor, instant and model again replaces its row.
+-- One row for each tutor, its reasons one line; the same tutor, instant and model again replaces its row.
 insert into churn_predictions (
     tutor_id,
     as_of,
@@ -35,7 +35,7 @@ from unnest(
     cast(:p90 as float[]),
     cast(:churn_scores as smallint[]),
     cast(:risk_levels as text[]),
-    cast(:reasons as text[])
+    string_to_array(cast(:reasons as text), chr(10))
 ) as scored (tutor_id, p1, p7, p30, p90, churn_score, risk_level, reasons)
 on conflict (tutor_id, as_of, model_id) do update
 set

@@ -1,4 +1,4 @@
--- Keep feature vectors under tutor, instant and version; what is kept already stays as it is.
+-- Keep feature vectors, one a line, under tutor, instant and version; what is kept already stays as it is.
 insert into feature_snapshots (tutor_id, as_of, feature_version, features, purpose)
 select
     vectors.tutor_id,
@@ -7,6 +7,6 @@ select
     cast(vectors.features as real[]) as features,
     :purpose
 from unnest(
-    cast(:tutor_ids as integer[]), cast(:instants as timestamptz[]), cast(:features as text[])
+    cast(:tutor_ids as integer[]), cast(:instants as timestamptz[]), string_to_array(cast(:features as text), chr(10))
 ) as vectors (tutor_id, as_of, features)
 on conflict (tutor_id, as_of, feature_version) do nothing

@@ -142,6 +142,9 @@ class Settings(BaseSettings):
         max_length=200,
         description="Synthetic organization that continuous generation writes to.",
     )
+    churn_shard_size: int = Field(
+        2000, gt=0, description="Tutors of one shard of batch scoring; of more, workers score shards side by side."
+    )
     train_history_days: int = Field(210, ge=30, description="Days of snapshots a model learns from.")
     train_freshness_minutes: int = Field(
         60, gt=0, description="A model replaces no other if the newest fact is older; more where files come once a day."

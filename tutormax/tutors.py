@@ -20,14 +20,20 @@ def active_tutors(
     *,
     organization_id: int | None = None,
     tutor_ids: Sequence[int] | None = None,
+    ids: range | None = None,
 ) -> list[int]:
-    """Return who was active at an instant, as known at it, in order; of one organization or among some, if named."""
+    """Return who was active at an instant, as known at it, in order.
+
+    Of one organization, among some tutors or within a range of ids, if named.
+    """
     rows = connection.execute(
         queries.load("active_tutors"),
         {
             "at": at,
             "organization_id": organization_id,
             "tutor_ids": None if tutor_ids is None else list(tutor_ids),
+            "first": None if ids is None else ids.start,
+            "beyond": None if ids is None else ids.stop,
         },
     )
     return list(rows.scalars())

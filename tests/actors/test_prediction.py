@@ -79,7 +79,8 @@ def test_a_batch_goes_on_where_an_earlier_attempt_ended(now: datetime) -> None:
     with db.transaction() as connection:
         tutors = [add_teaching_tutor(connection, now) for _ in range(3)]
         [job_id] = ledger.insert(connection, [batch_predict_churn.request(now)])
-        reached = {"done": 2, "levels": {"low": 2}, "models": {"rule": 2}, "repaired": 0}
+        reached = {"scored": 2, "levels": {"low": 2}, "models": {"rule": 2}, "repaired": 0}
+        reached |= {"total": 3, "next": tutors[2], "beyond": tutors[2] + 1, "left": []}
         connection.execute(update(jobs).where(jobs.c.job_id == job_id).values(cursor=reached))
 
     job = answered(batch_predict_churn, job_id)

@@ -96,11 +96,11 @@ def test_batch_scoring_goes_on_with_the_tutors_that_are_missing(own_redis: Redis
     job = batch_predict_churn.send(now)
 
     between = stopped_and_resumed(
-        own_redis, tmp_path, job, batch_predict_churn, lambda: bool(row_of(job).cursor and row_of(job).cursor["done"])
+        own_redis, tmp_path, job, batch_predict_churn, lambda: bool(row_of(job).cursor and row_of(job).cursor["scored"])
     )
 
     assert (between.state, between.attempts, between.recoveries) == ("pending", 0, 0)
-    assert 0 < between.cursor["done"] < TUTORS
+    assert 0 < between.cursor["scored"] < TUTORS
     ended = row_of(job)
     assert (ended.attempts, ended.result["tutors"]) == (1, TUTORS)
     with db.transaction() as connection:

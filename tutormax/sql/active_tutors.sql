@@ -14,6 +14,7 @@ with held as (
         and scheduled_start > :at - interval '384 hours'
         and scheduled_start <= :at + interval '24 hours'
         and (cast(:tutor_ids as integer[]) is null or tutor_id = any(cast(:tutor_ids as integer[])))
+        and (cast(:first as integer) is null or tutor_id between :first and :beyond - 1)
     group by tutor_id
 ),
 
@@ -42,4 +43,5 @@ where
     and greatest(tutors.joined_at, held.ended_at) > coalesce(resigned.resigned_at, '-infinity')
     and (cast(:organization_id as integer) is null or tutors.organization_id = :organization_id)
     and (cast(:tutor_ids as integer[]) is null or tutors.tutor_id = any(cast(:tutor_ids as integer[])))
+    and (cast(:first as integer) is null or tutors.tutor_id between :first and :beyond - 1)
 order by tutors.tutor_id

@@ -7,6 +7,7 @@ from datetime import datetime, timedelta
 from sqlalchemy import Connection, select
 
 from ml import registry, training_process
+from ml.device import Device
 from ml.gate import Decision
 from ml.registry import Registered
 from ml.serving import shelf
@@ -112,6 +113,7 @@ def _request(job: Job, population: Population, as_of: datetime, history_days: in
         least_rows=limits.model_training_min_samples,
         test_share=limits.model_training_test_split,
         fresh_minutes=limits.train_freshness_minutes,
+        device=Device(limits.training_device),
     )
 
 

@@ -11,9 +11,10 @@ from ml import contests, drift, evidence, findings, packing
 from ml.boosting import FOLDS, MOST_TREES, PARAMETERS, PATIENCE, Examples
 from ml.contests import CHALLENGER, Champion, Contest
 from ml.dataset import Dataset
+from ml.device import Device
 from ml.features.build import feature_version, sql_sha256
 from ml.features.catalogue import NAMES
-from ml.findings import Findings
+from ml.findings import Explained, Findings
 from ml.gate import Judgement, Measured, judge
 from ml.labels import NOT_MATURE
 from ml.model import ChurnModel, Matrix
@@ -44,6 +45,7 @@ class Terms:
     threads: int
     least_rows: int
     test_share: float
+    device: Device = Device.CPU
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,17 +67,27 @@ def make(
     `further` brings evidence that the data set does not hold, on the model that has not seen the validation weeks.
     """
     taught = lessons(dataset, terms.test_share)
-    training = train(taught, least_rows=terms.least_rows, seed=terms.seed, threads=terms.threads, progress=progress)
+    training = train(
+        taught,
+        least_rows=terms.least_rows,
+        seed=terms.seed,
+        threads=terms.threads,
+        device=terms.device,
+        progress=progress,
+    )
     if training.status is not Status.TRAINED:
         return training
     held = {horizon: contest(taught[horizon], horizon, training, champion) for horizon in training.learnt}
+    served, validated = training.served(NAMES), training.validated(NAMES)
+    newest = current(dataset)
+    explained = findings.explained(newest, served, terms.seed)
     shown = (
         evidence.of_data(dataset.features.values, taught[ANCHOR], champion)
         | evidence.of_validation(held[ANCHOR], terms.seed)
         | evidence.of_comparison(held, terms.seed)
-        | evidence.of_model(training.validated(NAMES), training.served(NAMES), current(dataset), taught[ANCHOR])
+        | evidence.of_model(validated, served, newest, taught[ANCHOR], explained.contributions)
         | evidence.of_age(terms.as_of, champion)
-        | dict(further(training.validated(NAMES), taught[ANCHOR]))
+        | dict(further(validated, taught[ANCHOR]))
     )
     judgement = judge(shown, terms.population)
     metrics = {
@@ -84,15 +96,14 @@ def make(
         | {str(h): {"status": Status.SKIPPED_INSUFFICIENT_DATA, "reason": why} for h, why in training.skipped.items()},
         "champion": None if champion is None else champion.model_id,
     }
-    served, validated = training.served(NAMES), training.validated(NAMES)
     facts = _facts(dataset, taught, training, champion, terms)
-    files = packing.pack(served, validated, current(dataset), metrics) | _drift_reference(held[ANCHOR])
+    files = packing.pack(served, validated, newest, metrics) | _drift_reference(held[ANCHOR])
     return Candidate(
         judgement,
         metrics,
         files,
         facts,
-        _findings(dataset, training, held, champion, judgement=judgement, facts=facts, terms=terms),
+        _findings(dataset, training, held, champion, explained, judgement=judgement, facts=facts, terms=terms),
     )
 
 
@@ -106,13 +117,13 @@ def _findings(
     training: Training,
     held: Mapping[int, Contest],
     champion: Champion | None,
+    explained: Explained,
     *,
     judgement: Judgement,
     facts: Mapping[str, object],
     terms: Terms,
 ) -> Findings:
     as_of = dataset.features.spine.as_of
-    newest, contributions = findings.shown(current(dataset), training.served(NAMES), terms.seed)
     return Findings(
         population=terms.population,
         as_of=terms.as_of,
@@ -126,8 +137,8 @@ def _findings(
         validated_on={h: learnt.validated_on for h, learnt in training.learnt.items()},
         skipped=training.skipped,
         slices=findings.of_slices(held[ANCHOR]),
-        newest=newest,
-        contributions=contributions,
+        newest=explained.rows,
+        contributions=explained.contributions,
         champion=None if champion is None else champion.model_id,
         moved=findings.moved(held, champion),
         facts=facts,
@@ -137,11 +148,12 @@ def _findings(
 def lessons(dataset: Dataset, test_share: float) -> dict[int, Lesson]:
     """Return each horizon's mature rows, split in time."""
     taught = {}
+    as_of = dataset.features.spine.as_of
+    values = finite(dataset.features.values)
     for horizon, labels in dataset.labels.items():
-        as_of = dataset.features.spine.as_of
         parts = split(as_of, labels, horizon_days=horizon, test_share=test_share)
         mature = labels != NOT_MATURE
-        examples = Examples(NAMES, finite(dataset.features.values), labels, dataset.groups).where(mature)
+        examples = Examples(NAMES, values, labels, dataset.groups).where(mature)
         taught[horizon] = Lesson(examples, as_of[mature], parts.fit[mature], parts.validation[mature])
     return taught
 
@@ -191,6 +203,7 @@ def _facts(
         "data_sha256": dataset.sha256(),
         "rows": len(dataset),
         "seed": terms.seed,
+        "device": terms.device,
         "parameters": {**PARAMETERS, "most_trees": MOST_TREES, "patience": PATIENCE, "folds": FOLDS},
         "versions": {library: _version(library) for library in LIBRARIES},
         "champion": None if champion is None else champion.model_id,

@@ -1,7 +1,7 @@
 """A contest: challenger, champion, rule and logistic regression on the same rows, none of which they had seen."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import numpy as np
 
@@ -43,6 +43,7 @@ class Contest:
     examples: Examples
     fair: Mask
     predictions: Mapping[str, Probabilities]
+    _drawn: dict[tuple[str, bytes, int], Resampled] = field(default_factory=dict, init=False, repr=False, compare=False)
 
     @property
     def every(self) -> Mask:
@@ -57,8 +58,13 @@ class Contest:
 
     def resampled(self, predictor: str, rows: Mask, seed: int) -> Resampled:
         """Measure one predictor again and again, on some of the rows."""
-        examples = self.examples.where(rows)
-        return resample(examples.labels, self.predictions[predictor][rows], examples.groups, seed)
+        # Once: gate, card and report ask for the same rounds.
+        asked = (predictor, rows.tobytes(), seed)
+        if asked not in self._drawn:
+            examples = self.examples.where(rows)
+            drawn = resample(examples.labels, self.predictions[predictor][rows], examples.groups, seed)
+            self._drawn[asked] = drawn
+        return self._drawn[asked]
 
     @property
     def comparable(self) -> bool:

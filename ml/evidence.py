@@ -7,7 +7,7 @@ from itertools import pairwise
 import numpy as np
 
 from ml.bootstrap import interval, resample
-from ml.calibration import Labels
+from ml.calibration import Labels, Margins
 from ml.contests import CHALLENGER, CHAMPION, LOGISTIC_REGRESSION, Champion, Contest
 from ml.features.catalogue import NAMES
 from ml.gate import MOST_CALIBRATION_ERROR, Measured
@@ -100,13 +100,18 @@ def of_freshness(newest: datetime | None, as_of: datetime, allowed_minutes: int)
     return {"age of the newest raw row over what is allowed": Measured(age)}
 
 
-def of_model(model: ChurnModel, refit: ChurnModel, newest: Matrix, lesson: Lesson) -> dict[str, Measured]:
-    """Return what the models themselves show: reasons that add up, a sense of decline, a refit like the original."""
+def of_model(
+    model: ChurnModel, refit: ChurnModel, newest: Matrix, lesson: Lesson, contributions: Margins
+) -> dict[str, Measured]:
+    """Return what the models themselves show: reasons that add up, a sense of decline, a refit like the original.
+
+    The contributions are the refit's, of the newest rows or of some of them.
+    """
     before, after = (each.raw_probabilities(newest)[:, HORIZONS.index(ANCHOR)] for each in (model, refit))
     some = lesson.examples.values[lesson.validation][:ADDED_UP]
     parts = refit.contributions(some)
     margins = refit.predictors[ANCHOR].margins(refit.data(some))
-    shares = np.abs(refit.contributions(newest)[:, :-1]).mean(axis=0)
+    shares = np.abs(contributions[:, :-1]).mean(axis=0)
     return {
         "largest additivity error": Measured(float(np.abs(parts.sum(axis=1) - margins).max())),
         "largest share of one feature": Measured(float(shares.max() / max(shares.sum(), 1e-12))),

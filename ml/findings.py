@@ -25,6 +25,14 @@ Range = tuple[float, float]
 
 
 @dataclass(frozen=True, slots=True)
+class Explained:
+    """Rows, and what each feature adds to the 30-day log-odds of each."""
+
+    rows: Matrix
+    contributions: Margins
+
+
+@dataclass(frozen=True, slots=True)
 class Ranges:
     """Within what a horizon's record would fall 19 times in 20, had other tutors been there."""
 
@@ -68,11 +76,11 @@ def ranges(contest: Contest, seed: int) -> Ranges:
     return Ranges(interval(drawn.auc), interval(drawn.skill), interval(drawn.mean_ratio))
 
 
-def shown(newest: Matrix, served: ChurnModel, seed: int) -> tuple[Matrix, Margins]:
-    """Return the newest rows that pictures show, and what moves the score of each."""
+def explained(newest: Matrix, served: ChurnModel, seed: int) -> Explained:
+    """Return the newest rows, of many some, with what moves the score of each."""
     chosen = np.random.default_rng(seed).permutation(len(newest))[:MOST_SHOWN]
     some = newest[np.sort(chosen)]
-    return some, served.contributions(some)
+    return Explained(some, served.contributions(some))
 
 
 def of_slices(contest: Contest) -> list[Slice]:

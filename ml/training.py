@@ -12,12 +12,14 @@ from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor, as_completed
 from dataclasses import dataclass
 from enum import StrEnum
+from functools import partial
 
 import numpy as np
 from numpy.typing import NDArray
 
-from ml.boosting import Examples, Plan, plan, unseen_tutors
+from ml.boosting import Each, Examples, Plan, plan, unseen_tutors
 from ml.calibration import Labels, sigmoid
+from ml.device import Device
 from ml.model import ChurnModel, Predictor
 from ml.projection import ANCHOR, HORIZONS, Probabilities
 from ml.validation import Mask
@@ -82,17 +84,27 @@ class Training:
 
 
 def train(
-    lessons: Mapping[int, Lesson], *, least_rows: int, seed: int, threads: int, progress: Progress | None = None
+    lessons: Mapping[int, Lesson],
+    *,
+    least_rows: int,
+    seed: int,
+    threads: int,
+    device: Device = Device.CPU,
+    progress: Progress | None = None,
 ) -> Training:
-    """Learn every horizon that has enough to teach, as many at once as there are threads."""
+    """Learn every horizon that has enough to teach, as many boosters at once as there are threads."""
     skipped = {h: why for h, lesson in lessons.items() if (why := shortage(lesson, h, least_rows))}
     if ANCHOR in skipped:
         return Training(Status.SKIPPED_INSUFFICIENT_DATA, {}, skipped)
+    # The largest first, so that none is left to run alone at the end.
+    wanted = sorted(lessons.keys() - skipped.keys(), key=lambda h: -len(lessons[h].examples.labels))
     learnt: dict[int, Learnt] = {}
-    with ThreadPoolExecutor(threads, thread_name_prefix="horizon") as pool:
-        # The largest first, so that none is left to run alone at the end.
-        wanted = sorted(lessons.keys() - skipped.keys(), key=lambda h: -len(lessons[h].examples.labels))
-        running = {pool.submit(learn, lessons[horizon], horizon, least_rows, seed): horizon for horizon in wanted}
+    with (
+        ThreadPoolExecutor(threads, thread_name_prefix="fit") as fits,
+        ThreadPoolExecutor(len(wanted), thread_name_prefix="horizon") as horizons,
+    ):
+        learning = partial(learn, least_rows=least_rows, seed=seed, device=device, each=fits.map)
+        running = {horizons.submit(learning, lessons[h], h): h for h in wanted}
         for done in as_completed(running):
             learnt[running[done]] = done.result()
             if progress is not None:
@@ -100,16 +112,20 @@ def train(
     return Training(Status.TRAINED, {h: learnt[h] for h in HORIZONS if h in learnt}, skipped)
 
 
-def learn(lesson: Lesson, horizon: int, least_rows: int, seed: int) -> Learnt:
-    """Learn one horizon twice: for validation from some of the rows, to serve from all."""
+def learn(
+    lesson: Lesson, horizon: int, least_rows: int, seed: int, *, device: Device = Device.CPU, each: Each = map
+) -> Learnt:
+    """Learn one horizon twice: for validation from some of the rows, to serve from all; `each` as in `plan`."""
     everything = lesson.examples
     fit = everything.where(lesson.fit)
     if _lacking(fit.labels, horizon, least_rows):
-        planned = plan(everything, seed)
-        probabilities = sigmoid(unseen_tutors(everything, planned))
-        return Learnt(planned, planned.learn(everything), None, probabilities)
-    planned = plan(fit, seed)
-    return Learnt(planned, planned.learn(everything), planned.learn(fit), None)
+        planned = plan(everything, seed, device=device, each=each)
+        probabilities = sigmoid(unseen_tutors(everything, planned, each))
+        (served,) = each(planned.learn, [everything])
+        return Learnt(planned, served, None, probabilities)
+    planned = plan(fit, seed, device=device, each=each)
+    served, validated = each(planned.learn, [everything, fit])
+    return Learnt(planned, served, validated, None)
 
 
 def shortage(lesson: Lesson, horizon: int, least_rows: int) -> str | None:

@@ -18,7 +18,7 @@ import msgspec
 import numpy as np
 from sqlalchemy import Engine, text
 
-from ml import artefact, candidate, drift, evidence, history, packing, papers, registry
+from ml import artefact, candidate, device, drift, evidence, history, packing, papers, registry
 from ml.artefact import ArtefactError
 from ml.candidate import Candidate, Terms
 from ml.contests import Champion
@@ -72,6 +72,7 @@ def _forget(engine: Engine, population: Population, directory: Path, outcome: Ou
 
 
 def _trained(engine: Engine, request: Request, directory: Path, progress: Progress) -> Outcome:
+    device.require(request.device)
     progress(0, "reading features")
     dataset = training_dataset(
         engine,
@@ -157,6 +158,7 @@ def _terms(request: Request) -> Terms:
         threads=request.threads,
         least_rows=request.least_rows,
         test_share=request.test_share,
+        device=request.device,
     )
 
 

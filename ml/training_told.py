@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
+from ml.device import Device
 from ml.gate import Decision
 from tutormax.populations import Population
 
@@ -23,6 +24,7 @@ class Request:
     least_rows: int
     test_share: float
     fresh_minutes: int = 60
+    device: Device = Device.CPU
 
 
 @dataclass(frozen=True, slots=True)

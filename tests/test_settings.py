@@ -19,6 +19,7 @@ from tutormax.settings import InvalidSettingsError
         ("TUTORMAX_SCHEDULE_TIMEZONE", "Mars/Olympus", "America/New_York"),
         ("TUTORMAX_METRICS_PORTS", "9500-9400", "9400-9463"),
         ("TUTORMAX_LOG_LEVEL", "LOUD", "INFO"),
+        ("TUTORMAX_TRAINING_DEVICE", "gpu", "cuda"),
     ],
 )
 def test_a_wrong_value_is_named_with_what_would_be_right(

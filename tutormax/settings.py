@@ -146,6 +146,10 @@ class Settings(BaseSettings):
         2000, gt=0, description="Tutors of one shard of batch scoring; of more, workers score shards side by side."
     )
     train_history_days: int = Field(210, ge=30, description="Days of snapshots a model learns from.")
+    training_device: Literal["cpu", "cuda"] = Field(
+        "cpu",
+        description="Where models are learnt: cpu, or cuda for an NVIDIA GPU; without one training fails.",
+    )
     train_freshness_minutes: int = Field(
         60, gt=0, description="A model replaces no other if the newest fact is older; more where files come once a day."
     )

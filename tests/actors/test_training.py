@@ -72,6 +72,19 @@ def test_every_population_that_has_tutors_is_trained_or_skipped_with_the_reason(
         assert connection.execute(select(models)).all() == []
 
 
+def test_a_device_that_is_not_there_ends_the_training_and_is_told(monkeypatch: pytest.MonkeyPatch) -> None:
+    with db.transaction() as connection:
+        add_tutor(connection)
+    monkeypatch.setenv("TUTORMAX_TRAINING_DEVICE", "cuda")
+    monkeypatch.setenv("CUDA_VISIBLE_DEVICES", "")
+    settings.current.cache_clear()
+
+    job = answered(train_models, train_models.send())
+
+    assert job.state == "dead"
+    assert "DeviceMissingError: TUTORMAX_TRAINING_DEVICE=cuda, but" in job.error
+
+
 def test_a_training_that_is_cancelled_stops_within_seconds() -> None:
     with db.transaction() as connection:
         add_tutor(connection)

@@ -10,7 +10,7 @@ from pathlib import Path
 from tests.benchmarks.measure import Figure, keep, machine, show
 from tutormax import broker, db, log, schema, servers
 
-SUITES = ("jobs", "limits", "stages")
+SUITES = ("jobs", "limits", "stages", "training")
 
 
 def main(names: list[str]) -> None:

@@ -5,8 +5,10 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
+from xgboost import QuantileDMatrix
+from xgboost import train as boosted
 
-from ml.boosting import FEW_TREES, plan
+from ml.boosting import FEW_TREES, parameters, plan
 from ml.calibration import sigmoid
 from ml.features.catalogue import NAMES
 from ml.model import ChurnModel
@@ -72,6 +74,21 @@ def test_the_same_rows_give_the_same_bytes_on_one_thread_or_two(world: Invented,
     again = fingerprints(trained(some, threads=1))
 
     assert again == {horizon: fingerprints(training)[horizon] for horizon in some}
+
+
+def test_growing_stops_at_the_same_tree_on_rows_that_are_not_binned(world: Invented) -> None:
+    examples = world.examples()
+    known, unseen = examples.where(examples.groups % 3 > 0), examples.where(examples.groups % 3 == 0)
+    data = known.binned()
+    binned = QuantileDMatrix(unseen.values, unseen.labels, feature_names=list(NAMES), ref=data, max_bin=128)
+
+    grown = [
+        boosted(parameters(7), data, 400, evals=[(fold, "fold")], early_stopping_rounds=40, verbose_eval=False)
+        for fold in (binned, unseen.plain())
+    ]
+
+    assert grown[0].best_iteration < 399
+    assert grown[0].save_raw("ubj") == grown[1].save_raw("ubj")
 
 
 def test_what_serves_has_learnt_from_more_than_what_was_validated(training: Training) -> None:

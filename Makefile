@@ -5,7 +5,7 @@ TUTORS ?= 500
 DAYS ?= 240
 
 .DEFAULT_GOAL := help
-.PHONY: help install bench-compare bench-smoke demo up test fuzz audit storm storm-contrast storm-soak verify-ops verify-deploy verify-image sbom verify-rabbitmq verify-upgrade check check-rules check-dashboards format bench evaluate-model lock clean
+.PHONY: help install bench-compare bench-growth bench-smoke demo up test fuzz audit storm storm-contrast storm-soak verify-ops verify-deploy verify-image sbom verify-rabbitmq verify-upgrade check check-rules check-dashboards format bench evaluate-model lock clean
 
 help: ## list the targets
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 20
@@ -106,14 +106,17 @@ verify-image: ## the image built by buildah and entered read-only (root; needs b
 sbom: install build/deploy-tools/installed ## what the lock installs, as CycloneDX, into build/sbom.cdx.json
 	build/deploy-tools/bin/cyclonedx-py requirements --output-reproducible --output-file build/sbom.cdx.json requirements.lock
 
-bench: .venv/bench-installed ## timed runs, fixed seed and size, beside Celery, Procrastinate and stock Dramatiq (SUITES="jobs")
+bench: .venv/bench-installed ## timed runs, fixed seed and size, beside limits, an ORM and other engines (SIZE=S|N|L|XL SUITES="limits")
 	@$(BIN)/python -m tests.benchmarks $(SUITES)
 
 bench-compare: install ## a result beside an earlier one (KEPT=output/benchmarks/a.json NEW=output/benchmarks/b.json)
 	@$(BIN)/python -m tests.benchmarks.comparison $(KEPT) $(NEW)
 
+bench-growth: install ## what a tutor costs in a larger marketplace, beside a smaller one (SMALL=n.json LARGE=l.json)
+	@$(BIN)/python -m tests.benchmarks.growth $(SMALL) $(LARGE)
+
 bench-smoke: install ## 300 tutors, two minutes: has a ratio to its limit become twice as bad?
-	@TUTORS=300 ROUNDS=3 KEEP_AS=build/smoke.json $(BIN)/python -m tests.benchmarks smoke limits
+	@SIZE=S ROUNDS=3 KEEP_AS=build/smoke.json $(BIN)/python -m tests.benchmarks smoke limits ingest
 	@$(BIN)/python -m tests.benchmarks.comparison tests/benchmarks/kept.json build/smoke.json --most 2
 
 # What we are measured against; nothing of ours needs it, and nothing of ours may change for it.

@@ -45,6 +45,25 @@ def test_what_is_slower_is_named(tmp_path: Path, capsys: pytest.CaptureFixture[s
     assert "more than 2 times worse than kept: evaluation to its limit" in capsys.readouterr().err
 
 
+def test_results_with_nothing_in_common_are_refused(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    kept = result(tmp_path / "kept.json", ("evaluation of 300 tutors", 1.0, "x", False))
+    new = result(tmp_path / "new.json", ("evaluation, S", 1.0, "x", False))
+
+    assert main([kept, new]) == 2
+
+    assert "another size, or an older suite" in capsys.readouterr().err
+
+
+def test_a_ratio_that_is_not_measured_any_more_is_named(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    both = ("evaluation, S", 1.0, "x", False)
+    kept = result(tmp_path / "kept.json", both, ("jobs to Celery", 1.0, "x", True))
+    new = result(tmp_path / "new.json", both)
+
+    assert main([kept, new]) == 0
+
+    assert "kept, but not measured now: jobs to Celery" in capsys.readouterr().err
+
+
 def test_the_simulation_agrees_with_what_is_known_of_one_queue() -> None:
     # One server with exponential times at 80 %: whoever comes stays for 1 / (1 - .8) services on average.
     station, chance = Station("one", 1, 0.001, visits=1), random.Random(7)  # noqa: S311 - nothing secret

@@ -7,10 +7,16 @@ from collections.abc import Callable, Iterator
 from importlib import import_module
 from pathlib import Path
 
+from sqlalchemy import text
+
+from tests.benchmarks import sizes
 from tests.benchmarks.measure import Figure, keep, machine, show
+from tests.benchmarks.sheets import Aspect
 from tutormax import broker, db, log, schema, servers
 
-SUITES = ("jobs", "limits", "stages", "training")
+SUITES = ("jobs", "limits", "stages", "ingest", "training")
+# What the time of a statement depends on.
+TUNED = ("server_version", "shared_buffers", "work_mem", "maintenance_work_mem", "max_wal_size", "fsync")
 
 
 def main(names: list[str]) -> None:
@@ -23,9 +29,13 @@ def main(names: list[str]) -> None:
         broker.install()
         with db.transaction() as connection:
             schema.upgrade(connection)
+            facts["size"] = sizes.chosen().name
+            facts["postgres"] = {name: connection.execute(text(f"show {name}")).scalar_one() for name in TUNED}
         figures = []
         for figure in (figure for name in names or SUITES for figure in _suite(name)()):
             figures.append(figure)
+            if figure.aspect not in (None, Aspect.WALL):
+                continue
             sys.stdout.write(f"{figure.name}: {figure.value:.3g} {figure.unit}\n")
             sys.stdout.flush()
         db.dispose()

@@ -1,7 +1,8 @@
 """`python -m tests.benchmarks.comparison KEPT NEW [--most 2]`: what has become of each figure since a kept result.
 
 Only ratios (unit x) mean the same on every machine, so only they can fail: the exit code is 1 when one of them is more
-than `--most` times worse than it was.
+than `--most` times worse than it was. Results that measured nothing in common are refused with exit code 2, and what
+only the kept one measured is named.
 """
 
 import argparse
@@ -14,7 +15,10 @@ import orjson
 from rich.console import Console
 from rich.table import Table
 
+from tests.benchmarks.measure import WIDTH
+
 RATIO = "x"
+NOTHING_IN_COMMON = 2
 
 
 def main(arguments: list[str] | None = None) -> int:
@@ -25,6 +29,9 @@ def main(arguments: list[str] | None = None) -> int:
     parser.add_argument("--most", type=float, default=float("inf"), metavar="TIMES")
     given = parser.parse_args(arguments)
     kept, new = read(given.kept), read(given.new)
+    if not kept.keys() & new.keys():
+        sys.stderr.write(f"{given.kept} measured nothing that {given.new} did: another size, or an older suite\n")
+        return NOTHING_IN_COMMON
     table = Table(box=None, header_style="bold")
     for column in ("what", "kept", "now", "times worse"):
         table.add_column(column, justify="left" if column == "what" else "right")
@@ -35,7 +42,10 @@ def main(arguments: list[str] | None = None) -> int:
         table.add_row(name, f"{kept[name]['value']:.3g} {unit}", f"{new[name]['value']:.3g} {unit}", f"{worse:.2f}")
         if unit == RATIO and worse > given.most:
             failed.append(name)
-    Console(width=120).print(table)
+    Console(width=WIDTH).print(table)
+    for name in kept.keys() - new.keys():
+        if kept[name]["unit"] == RATIO:
+            sys.stderr.write(f"kept, but not measured now: {name}\n")
     for name in failed:
         sys.stderr.write(f"more than {given.most:g} times worse than kept: {name}\n")
     return 1 if failed else 0

@@ -15,6 +15,11 @@ import orjson
 from rich.console import Console
 from rich.table import Table
 
+from tests.benchmarks.sheets import MET, MISSED, sheets
+
+WIDTH = 150
+COLOURED = {MET: f"[green]{MET}[/]", MISSED: f"[red]{MISSED}[/]"}
+
 
 @dataclass(frozen=True, slots=True)
 class Figure:
@@ -27,6 +32,10 @@ class Figure:
     runs: int
     spread: tuple[float, float]
     more_is_better: bool = False
+    # Of a stage: which one, at which size, and what of it; the name holds all three.
+    stage: str | None = None
+    size: str | None = None
+    aspect: str | None = None
 
     @property
     def met(self) -> bool | None:
@@ -69,7 +78,7 @@ def seconds_of(act: Callable[[], object]) -> float:
 
 
 def machine() -> dict[str, Any]:
-    """Return what one must know of the machine to compare numbers."""
+    """Return what one must know of the machine and its libraries to compare numbers."""
     return {
         "at": datetime.now(UTC).isoformat(timespec="seconds"),
         "processor": _processor(),
@@ -88,26 +97,24 @@ def _processor() -> str:
 
 def show(figures: Sequence[Figure], facts: dict[str, Any]) -> None:
     """Print figures and the machine."""
-    made = Table(box=None, header_style="bold")
-    for column in ("what", "measured", "min to max", "runs", "goal", ""):
-        made.add_column(column, justify="left" if column in ("what", "") else "right")
-    for figure in figures:
-        low, high = figure.spread
-        made.add_row(
-            figure.name,
-            f"{figure.value:.3g} {figure.unit}",
-            f"{low:.3g} to {high:.3g}",
-            str(figure.runs),
-            "" if figure.goal is None else f"{figure.goal:g} {figure.unit}",
-            {True: "[green]met[/]", False: "[red]missed[/]", None: ""}[figure.met],
-        )
-    console = Console(width=120)
-    console.print(made)
+    console = Console(width=WIDTH)
+    for sheet in sheets([as_kept(figure) for figure in figures]):
+        made = Table(box=None, header_style="bold")
+        for column in sheet.columns:
+            made.add_column(column, justify="left" if column in ("what", "") else "right", no_wrap=True)
+        for row in sheet.rows:
+            made.add_row(*row[:-1], COLOURED.get(row[-1], row[-1]))
+        console.print(made)
     console.print(", ".join(f"{name} {value}" for name, value in facts.items() if name != "libraries"))
+
+
+def as_kept(figure: Figure) -> dict[str, Any]:
+    """Return a figure as it is kept."""
+    return asdict(figure) | {"met": figure.met}
 
 
 def keep(figures: Sequence[Figure], facts: dict[str, Any], file: Path) -> None:
     """Write figures and machine as JSON."""
     file.parent.mkdir(parents=True, exist_ok=True)
-    content = {"machine": facts, "figures": [asdict(figure) | {"met": figure.met} for figure in figures]}
+    content = {"machine": facts, "figures": [as_kept(figure) for figure in figures]}
     file.write_bytes(orjson.dumps(content, option=orjson.OPT_INDENT_2))

@@ -11,6 +11,8 @@ from typing import Any
 
 import orjson
 
+from tests.benchmarks.sheets import Sheet, sheets
+
 ROOT = Path(__file__).parents[2]
 PAGE = ROOT / "deploy" / "performance.md"
 KEPT = ROOT / "deploy" / "benchmark.json"
@@ -26,18 +28,23 @@ def _table(result: Mapping[str, Any]) -> str:
     machine = result["machine"]
     head = (
         f"{machine['at'][:10]}, {machine['processor']}, {machine['cores']} cores, {machine['memory_gib']} GiB, "
-        f"load before {machine['load_before']:.1f}, Python {machine['python']}\n\n"
-        "| what | measured | least to most | runs | goal | |\n|---|---|---|---|---|---|\n"
+        f"load before {machine['load_before']:.1f}, Python {machine['python']}{_postgres(machine)}\n\n"
     )
-    return head + "".join(_row(figure) for figure in result["figures"])
+    return head + "\n".join(_written(sheet) for sheet in sheets(result["figures"]))
 
 
-def _row(figure: Mapping[str, Any]) -> str:
-    low, high = figure["spread"]
-    goal = "" if figure["goal"] is None else f"{figure['goal']:g}"
-    met = {True: "met", False: "missed", None: ""}[figure["met"]]
-    measured = f"{figure['value']:.3g} {figure['unit']}"
-    return f"| {figure['name']} | {measured} | {low:.3g} to {high:.3g} | {figure['runs']} | {goal} | {met} |\n"
+def _postgres(machine: Mapping[str, Any]) -> str:
+    # Results that were kept before do not know.
+    known = machine.get("postgres")
+    if known is None:
+        return ""
+    memory = f"shared_buffers {known['shared_buffers']}, work_mem {known['work_mem']}"
+    return f", PostgreSQL {known['server_version']} with {memory}"
+
+
+def _written(sheet: Sheet) -> str:
+    head = "".join(f"| {column} " if column else "| " for column in sheet.columns) + "|\n"
+    return head + "|---" * len(sheet.columns) + "|\n" + "".join(f"| {' | '.join(row)} |\n" for row in sheet.rows)
 
 
 def kept() -> Sequence[Mapping[str, Any]]:

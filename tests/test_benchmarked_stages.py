@@ -13,7 +13,7 @@ from sqlalchemy import Connection, Engine, text
 
 from tests.benchmarks import growth, marketplace, measure, orm, sheets
 from tests.benchmarks.beside import Stage, in_turn
-from tests.benchmarks.costs import Cost, Family, cost_of, server, this_process
+from tests.benchmarks.costs import Cost, Family, cost_of, cost_of_command, server, this_process
 from tests.benchmarks.goals import Measured
 from tests.benchmarks.sheets import Aspect
 from tests.benchmarks.sizes import SIZES, Size, chosen
@@ -90,6 +90,18 @@ def test_what_postgres_does_is_its_own_cost_even_by_a_backend_that_has_ended(dat
     assert cost.server_seconds > 2 * cost.client_seconds
     assert cost.server_peak_mib > 1
     assert cost.wall_seconds > 0
+
+
+def test_a_command_costs_what_it_did_and_not_what_we_hold(engine: Engine) -> None:
+    held = b"x" * (3 * HELD_MIB * 2**20)
+
+    cost = cost_of_command([sys.executable, "-c", f"held = b'x' * ({HELD_MIB} * 2**20)\n{BURN}"])
+
+    assert 3 * HELD_MIB > cost.client_peak_mib > HELD_MIB
+    assert cost.client_seconds > 0.9 * BURNT_SECONDS
+    assert len(held) > 0
+    with pytest.raises(subprocess.CalledProcessError):
+        cost_of_command([sys.executable, "-c", "raise SystemExit(1)"])
 
 
 def test_what_this_process_does_is_the_clients_cost(engine: Engine) -> None:

@@ -2,9 +2,10 @@
 
 import contextlib
 import os
+import subprocess
 import time
-from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, replace
 from functools import lru_cache
 from pathlib import Path
 
@@ -17,6 +18,7 @@ TICKS = os.sysconf("SC_CLK_TCK")
 KIB_PER_MIB = 1024
 # To /proc/<pid>/clear_refs: forget the peak so far.
 FORGET_PEAK = "5"
+LOOK_SECONDS = 0.02
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,15 +92,33 @@ def cost_of(act: Callable[[], object], clients: Family | None = None) -> Cost:
     workers, postgres = clients or this_process(), server()
     for family in (workers, postgres):
         family.forget_peaks()
-    used, served, began = workers.cpu_seconds(), postgres.cpu_seconds(), time.perf_counter()
+    # To look takes time of this process, whose own CPU is therefore read last before the act and first after it.
+    served, used, began = postgres.cpu_seconds(), workers.cpu_seconds(), time.perf_counter()
     act()
-    return Cost(
-        time.perf_counter() - began,
-        workers.cpu_seconds() - used,
-        postgres.cpu_seconds() - served,
-        workers.peak_mib(),
-        postgres.peak_mib(),
-    )
+    wall, used = time.perf_counter() - began, workers.cpu_seconds() - used
+    return Cost(wall, used, postgres.cpu_seconds() - served, workers.peak_mib(), postgres.peak_mib())
+
+
+def cost_of_command(command: Sequence[str]) -> Cost:
+    """Return what a command costs from its start to its end; it must succeed."""
+    process = subprocess.Popen(command, stdout=subprocess.DEVNULL)
+    itself, peaks = Family((process.pid,), alone=True), [0.0]
+
+    def ended() -> bool:
+        return os.waitid(os.P_PID, process.pid, os.WEXITED | os.WNOHANG | os.WNOWAIT) is not None
+
+    def follow() -> None:
+        # The kernel forgets a process's own peak with it, and keeps one that began with ours.
+        while not ended():
+            peaks.append(itself.peak_mib())
+            time.sleep(LOOK_SECONDS)
+
+    cost = cost_of(follow)
+    _, status, used = os.wait4(process.pid, 0)
+    process.returncode = os.waitstatus_to_exitcode(status)
+    if process.returncode:
+        raise subprocess.CalledProcessError(process.returncode, command)
+    return replace(cost, client_seconds=used.ru_utime + used.ru_stime, client_peak_mib=max(peaks))
 
 
 def _cpu_seconds(pid: int, *, and_of_ended_children: bool) -> float:

@@ -1,11 +1,8 @@
 """Files of sessions taken in: by the command, by itself, beside COPY of the same rows ready, and beside an ORM."""
 
-import os
-import subprocess
 import sys
 import tempfile
 from collections.abc import Iterator
-from dataclasses import replace
 from datetime import UTC, datetime
 from itertools import count
 from pathlib import Path
@@ -18,7 +15,7 @@ from sqlalchemy import select
 from tests.benchmarks import orm
 from tests.benchmarks.beside import Stage, in_turn
 from tests.benchmarks.blobs import Blobs
-from tests.benchmarks.costs import Cost, cost_of
+from tests.benchmarks.costs import Cost, cost_of_command
 from tests.benchmarks.goals import Measured
 from tests.benchmarks.measure import Figure
 from tests.benchmarks.sizes import DAYS, SESSIONS_PER_TUTOR_DAY, Size, chosen, rounds
@@ -31,7 +28,6 @@ MOST = 100_000
 SAMPLED = 5000
 TUTORS, STUDENTS = 500, 5000
 NEWEST = "organization_id = (select max(organization_id) from organizations)"
-KIB_PER_MIB = 1024
 
 
 def figures() -> Iterator[Figure]:
@@ -63,21 +59,8 @@ def _command(size: Size, number: int, files: list[Path]) -> Iterator[Figure]:
 
 
 def _by_command(files: list[Path], customer: str) -> Cost:
-    """Return what the command costs, its start included; its own CPU and memory are known when it has ended."""
-    usage = []
-
-    def commanded() -> None:
-        options = ["--organization", customer, "--known-at", "event"]
-        command = [sys.executable, "-m", "tutormax.ingest", *map(str, files), *options]
-        process = subprocess.Popen(command, stdout=subprocess.DEVNULL)
-        _, status, used = os.wait4(process.pid, 0)
-        process.returncode = os.waitstatus_to_exitcode(status)
-        assert process.returncode == 0
-        usage.append(used)
-
-    cost = cost_of(commanded)
-    used = usage[0]
-    return replace(cost, client_seconds=used.ru_utime + used.ru_stime, client_peak_mib=used.ru_maxrss / KIB_PER_MIB)
+    options = ["--organization", customer, "--known-at", "event"]
+    return cost_of_command([sys.executable, "-m", "tutormax.ingest", *map(str, files), *options])
 
 
 def _tutors(number: int) -> int:

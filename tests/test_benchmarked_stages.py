@@ -5,6 +5,7 @@ import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import timedelta
+from itertools import product
 from pathlib import Path
 
 import orjson
@@ -158,32 +159,33 @@ def test_what_goes_on_is_what_became_known_a_week_before(database: str) -> None:
 
 
 def test_the_orm_way_judges_as_we_do(database: str) -> None:
+    ends = [NOW - days * marketplace.DAY for days in (0, 3, 20, 45)]
     with db.transaction() as connection:
         partitions.ensure(connection, NOW - timedelta(days=130), NOW + timedelta(days=10))
         add_world(connection, NOW, seed=7)
         tutor_ids = list(connection.execute(text("select tutor_id from tutors order by 1")).scalars())
-        for tutor_id in tutor_ids:
-            evaluation.evaluate_single_tutor(connection, tutor_id, Window(NOW))
+        for tutor_id, end in product(tutor_ids, ends):
+            evaluation.evaluate_single_tutor(connection, tutor_id, Window(end))
         ours = judgements(connection)
         connection.execute(text("delete from tutor_performance_metrics"))
 
-    orm.evaluate(tutor_ids, NOW)
+    for end in ends:
+        orm.evaluate(tutor_ids, end)
 
     with db.transaction() as connection:
         theirs = judgements(connection)
-    assert len(ours) == len(tutor_ids) * len(WINDOW_DAYS)
+    assert len(ours) == len(tutor_ids) * len(WINDOW_DAYS) * len(ends)
     assert theirs.keys() == ours.keys()
     for key, row in ours.items():
         assert theirs[key] == pytest.approx(row, abs=2e-6), key
 
 
-def judgements(connection: Connection) -> dict[tuple[int, int], dict[str, object]]:
-    """Return what is stored, by tutor and window."""
+def judgements(connection: Connection) -> dict[tuple[object, ...], dict[str, object]]:
+    """Return what is stored, by tutor, window and its end."""
     rows = connection.execute(text("select * from tutor_performance_metrics")).mappings()
+    key = ("tutor_id", "window_days", "window_end")
     return {
-        (row["tutor_id"], row["window_days"]): {
-            name: value for name, value in row.items() if name not in {"evaluated_at", "window_end"}
-        }
+        tuple(row[name] for name in key): {name: row[name] for name in row if name not in {*key, "evaluated_at"}}
         for row in rows
     }
 

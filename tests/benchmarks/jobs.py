@@ -10,13 +10,15 @@ import time
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
+from functools import lru_cache
 from importlib import import_module
+from typing import Any
 
-import psutil
 from sqlalchemy import text
 
+from tests.benchmarks.costs import Family, server
 from tests.benchmarks.engines.engine import Engine, Task
-from tests.benchmarks.engines.marks import heard
+from tests.benchmarks.engines.marks import client, heard
 from tests.benchmarks.engines.ours import QUEUE, TutorMax
 from tests.benchmarks.measure import Figure, median, milliseconds
 from tests.benchmarks.relaying import relaying
@@ -33,7 +35,6 @@ DRAINED: Mapping[Task, int] = {Task.NOTHING: 2000, Task.WAIT: 300}
 IDLE, IDLE_GAP_SECONDS = 60, 0.1
 SILENT, SILENT_GAP_SECONDS = 5, 3.0
 INSERTED = 10_000
-SERVERS = ("postgres", "valkey-server")
 # At least so many times what another drains in the same run.
 GOALS: Mapping[str, float] = {"Celery": 1.0, "Procrastinate": 1.4, "Dramatiq": 0.5}
 
@@ -115,37 +116,28 @@ class _Round:
 def _round(engine: Engine, task: Task, count: int) -> _Round:
     engine.pause()
     engine.send(task, count)
-    workers, servers, wal, began = _cpu_seconds(engine), _server_seconds(), _wal_bytes(), time.perf_counter()
+    family = Family(tuple(engine.groups()))
+    workers, servers, wal, began = family.cpu_seconds(), _servers().cpu_seconds(), _wal_bytes(), time.perf_counter()
     engine.go_on()
     _wait_for(engine)
     return _Round(
         rate=count / (time.perf_counter() - began),
-        workers_us=1e6 * (_cpu_seconds(engine) - workers) / count,
-        servers_us=1e6 * (_server_seconds() - servers) / count,
+        workers_us=1e6 * (family.cpu_seconds() - workers) / count,
+        servers_us=1e6 * (_servers().cpu_seconds() - servers) / count,
         wal_bytes=(_wal_bytes() - wal) / count,
     )
 
 
-def _server_seconds() -> float:
-    """Return the CPU time that PostgreSQL and Redis have used, in processes that live."""
-    servers = [process.info for process in psutil.process_iter(["name", "cpu_times"])]
-    return sum(sum(each["cpu_times"][:2]) for each in servers if each["name"] in SERVERS)
+@lru_cache
+def _servers() -> Family:
+    """Return our PostgreSQL and Redis: others of their kind may run on this machine."""
+    redis: Any = client().info("server")
+    return Family((*server().roots, int(redis["process_id"])))
 
 
 def _wal_bytes() -> float:
     with db.transaction() as connection:
         return float(connection.execute(text("select pg_current_wal_lsn() - '0/0'::pg_lsn")).scalar_one())
-
-
-def _cpu_seconds(engine: Engine) -> float:
-    """Return the CPU time that the workers of an engine have used."""
-    used = 0.0
-    for group in engine.groups():
-        leader = psutil.Process(group)
-        for process in (leader, *leader.children(recursive=True)):
-            times = process.cpu_times()
-            used += times.user + times.system
-    return used
 
 
 def _starts(engines: Sequence[Engine]) -> Iterator[Figure]:

@@ -103,7 +103,7 @@ def test_every_migration_adds_or_raises_the_floor(bare: Engine) -> None:
 @pytest.mark.parametrize(
     "contraction",
     [
-        "drop table student_feedback",
+        "drop table student_feedback cascade",
         "alter table tutors drop column subjects",
         "alter table tutors rename column subjects to topics",
         "alter table tutors rename to teachers",

@@ -1,4 +1,4 @@
-"""A `.sql` file as a statement: `load("upsert_tutor_performance")`."""
+"""A `.sql` file as a statement: `load("evaluation/judge")`."""
 
 from functools import lru_cache
 from pathlib import Path

@@ -1,6 +1,6 @@
 """What one would write: SQLAlchemy's ORM, three queries a tutor and window, sums in Python, a commit a tutor.
 
-The rules are those of `upsert_tutor_performance.sql`, and a test holds both to the same numbers.
+The rules are those of `evaluation/judge.sql`, and a test holds both to the same numbers.
 """
 
 from collections.abc import Callable, Collection, Mapping, Sequence

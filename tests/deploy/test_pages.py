@@ -34,7 +34,7 @@ def rows(heading: str) -> list[list[str]]:
 
 
 def test_the_flags_that_managers_read_are_those_of_the_statement() -> None:
-    sql = (ROOT / "tutormax" / "sql" / "upsert_tutor_performance.sql").read_text()
+    sql = (ROOT / "tutormax" / "sql" / "evaluation" / "judge.sql").read_text()
     flags = re.findall(r"\(measured\.(\w+) (>=|<=|=) ([\d.]+), measured\.\w+ ([<>]) ([\d.]+)\)", sql)
     words = {">=": "at least", "<=": "at most", "<": "below", ">": "over"}
 
@@ -52,13 +52,13 @@ def test_the_flags_that_managers_read_are_those_of_the_statement() -> None:
 
 
 def test_the_tiers_that_managers_read_are_those_of_the_statement() -> None:
-    sql = (ROOT / "tutormax" / "sql" / "upsert_tutor_performance.sql").read_text()
+    sql = (ROOT / "tutormax" / "sql" / "evaluation" / "judge.sql").read_text()
     case = sql.rpartition(" end as tier")[0].rpartition("case\n")[2].rstrip()
     rules = [line.strip().removeprefix("when ") for line in case.splitlines()]
     told = dict(rows("tier"))
 
     assert rules == [
-        "measured.scheduled < 5 then null",
+        "measured.sessions_scheduled < 5 then null",
         "flags.green >= 5 and flags.red = 0 then 'exemplary'",
         "flags.red >= 3 then 'at_risk'",
         "flags.red >= 1 then 'needs_attention'",

@@ -46,19 +46,6 @@ def test_the_summary_counts_what_is_there(connection: Connection) -> None:
     assert summary.rows.sessions > 25 * 20
 
 
-@pytest.mark.parametrize("table", ["sessions", "student_feedback", "tutor_events"])
-def test_the_rows_of_a_tutor_stand_together(connection: Connection, table: str) -> None:
-    organization = written(connection).organization_id
-
-    key = {"sessions": "session_id", "student_feedback": "feedback_id", "tutor_events": "event_id"}[table]
-    neighbours = (
-        f"select tutor_id, lag(tutor_id) over (order by {key}) as previous from {table}"
-        " where organization_id = :organization_id"
-    )
-    changes = one(connection, f"select count(*) from ({neighbours}) where tutor_id <> previous", organization)
-    assert changes < 150
-
-
 def test_nothing_became_known_after_the_end(connection: Connection) -> None:
     organization = written(connection).organization_id
 

@@ -1,7 +1,7 @@
 """Appending a marketplace's rows to its organization, by COPY."""
 
 from dataclasses import dataclass, fields, replace
-from typing import Any, Self, TypeVar
+from typing import Any, Self
 
 import numpy as np
 from sqlalchemy import ARRAY, Column, ColumnElement, Connection, Text, any_, cast, insert, select, text
@@ -23,8 +23,6 @@ from tutormax.generation.rows import (
     taught_subjects,
 )
 from tutormax.generation.tutors import Tutors
-
-Facts = TypeVar("Facts", Sessions, Feedback, Events)
 
 STATUS_NAMES = tuple(status.name.lower() for status in Status)
 
@@ -147,7 +145,6 @@ class Store:
 
     def add_sessions(self, sessions: Sessions) -> int:
         """Append sessions, decided or only booked."""
-        sessions = _by_tutor(sessions, sessions.start)
         ids = self._new_ids("sessions_session_id_seq", len(sessions))
         self._sessions.put(sessions.session, ids)
         known = np.where(sessions.status == Status.SCHEDULED, sessions.booking_known, sessions.known)
@@ -181,7 +178,6 @@ class Store:
 
     def add_feedback(self, feedback: Feedback) -> int:
         """Append what students said."""
-        feedback = _by_tutor(feedback, feedback.submitted)
         return copying.copy(
             self.connection,
             "student_feedback",
@@ -201,7 +197,6 @@ class Store:
 
     def add_events(self, events: Events) -> int:
         """Append what tutors did."""
-        events = _by_tutor(events, events.happened)
         return copying.copy(
             self.connection,
             "tutor_events",
@@ -269,8 +264,3 @@ class Store:
 
     def _names(self, kind: Kind, serials: Integers) -> copying.Field:
         return copying.digits(identifiers.external_digits(self.seed, kind, serials))
-
-
-def _by_tutor(rows: Facts, happened: Integers) -> Facts:
-    """Return rows with those of a tutor together, as the index has them: it is met page by page, not all over."""
-    return rows.take(np.lexsort((happened, rows.tutor)))

@@ -22,14 +22,13 @@ TUNED = ("server_version", "shared_buffers", "work_mem", "maintenance_work_mem",
 def main(names: list[str]) -> None:
     """Run the suites on embedded servers of their own."""
     log.configure(json=False, level="ERROR")
-    facts = machine()
+    facts = machine() | {"size": sizes.chosen().name}
     with tempfile.TemporaryDirectory() as directory, servers.embedded(Path(directory)) as served:
         # For this process and the workers that it starts.
         os.environ.update(DATABASE_URL=served.database_url, REDIS_URL=served.broker_url)
         broker.install()
         with db.transaction() as connection:
             schema.upgrade(connection)
-            facts["size"] = sizes.chosen().name
             facts["postgres"] = {name: connection.execute(text(f"show {name}")).scalar_one() for name in TUNED}
         figures = []
         for figure in (figure for name in names or SUITES for figure in _suite(name)()):

@@ -15,8 +15,12 @@ DAY = timedelta(days=1)
 
 
 def lock(connection: Connection) -> None:
-    """Wait until no other transaction sums up days or writes judgements; hold it off until this one ends."""
-    connection.execute(text("select pg_advisory_xact_lock(hashtext('tutormax evaluation'))"))
+    """Wait until no other transaction sums up days or writes judgements; hold it off until this one ends.
+
+    Being the only one, its statements get room for the sums of some ten thousand tutors.
+    """
+    statement = "select pg_advisory_xact_lock(hashtext('tutormax evaluation')), set_config('work_mem', '64MB', true)"
+    connection.execute(text(statement))
 
 
 def sum_up(connection: Connection, *, tutor_id: int | None = None) -> None:

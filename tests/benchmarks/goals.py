@@ -12,6 +12,7 @@ class Measured(StrEnum):
 
     GENERATION = "generation"
     GENERATION_BY_WORKER = "generation by a worker"
+    DAILY_SUMS = "daily sums of all days"
     EVALUATION = "evaluation"
     EVALUATION_TICK = "evaluation tick by a worker"
     FEATURES = "58 features"

@@ -8,6 +8,8 @@ import time
 from collections.abc import Iterator
 from pathlib import Path
 
+from sqlalchemy import delete, text
+
 from ml.features.build import Spine, build
 from ml.scoring import score_features
 from ml.serving import Scorer
@@ -19,7 +21,8 @@ from tests.benchmarks.goals import Measured
 from tests.benchmarks.marketplace import AS_OF, Marketplace
 from tests.benchmarks.measure import Figure, milliseconds
 from tests.benchmarks.sizes import chosen, rounds
-from tutormax import db, evaluation, queries
+from tutormax import db, evaluation, queries, rollup
+from tutormax.tables import evaluations
 from tutormax.tutors import active_tutors
 from tutormax.windows import QUARTER_HOUR, Window
 
@@ -55,10 +58,21 @@ def _generation(built: Marketplace) -> Iterator[Figure]:
 
 
 def _evaluation(built: Marketplace, tutor_ids: list[int]) -> Iterator[Figure]:
-    ends = (AS_OF - QUARTER_HOUR * number for number in range(10_000))
+    size = built.size
+    with db.transaction() as connection:
+        days = connection.execute(text("select count(distinct (tutor_id, day)) from touched_days")).scalar_one()
+
+    def summed_up() -> None:
+        with db.transaction() as connection:
+            rollup.sum_up(connection)
+
+    yield from Stage(Measured.DAILY_SUMS, size, len(tutor_ids), days, [cost_of(summed_up)]).figures()
+    ends = (AS_OF - QUARTER_HOUR * number for number in range(1000, 0, -1))
 
     def judged() -> None:
         with db.transaction() as connection:
+            # With no evaluation before it, everybody's judgement is computed, and not only those that may have changed.
+            connection.execute(delete(evaluations))
             evaluation.judge_tutors(connection, Window(next(ends)))
 
     def bare() -> None:
@@ -68,7 +82,6 @@ def _evaluation(built: Marketplace, tutor_ids: list[int]) -> Iterator[Figure]:
     def usual() -> None:
         orm.evaluate(tutor_ids[:SAMPLED], next(ends))
 
-    size = built.size
     taken = in_turn(judged, bare, usual, rounds(size))
     share = min(1.0, SAMPLED / len(tutor_ids))
     yield from Stage(Measured.EVALUATION, size, len(tutor_ids), 3 * len(tutor_ids), *taken, share).figures()

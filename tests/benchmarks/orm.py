@@ -112,6 +112,7 @@ def _judged(session: Session, tutor: Any, window_end: datetime, days: int) -> di
         "tutor_id": tutor.tutor_id,
         "window_days": days,
         "window_end": window_end,
+        "active": True,
         "sessions_scheduled": len(taught),
         "sessions_completed": len(completed),
         "no_show_count": no_shows,

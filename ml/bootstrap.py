@@ -1,13 +1,15 @@
 """How sure a record is: tutors are drawn again with all their rows, since the weeks of one tutor are alike."""
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 
 import numpy as np
 
-from ml.calibration import Labels, line, log_odds
+from ml.calibration import CONVERGED, Labels, log_odds
 from ml.validation import Groups, Values, weighted_auc
 
 ROUNDS = 200
+AT_ONCE = 100_000
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,15 +30,40 @@ def resample(labels: Labels, probabilities: Values, groups: Groups, seed: int) -
     base_rate = (weights @ labels) / rows
     loss = -weights @ np.log(np.maximum(np.where(labels == 1, probabilities, 1 - probabilities), 1e-9)) / rows
     entropy = -(base_rate * np.log(base_rate) + (1 - base_rate) * np.log(1 - base_rate))
-    odds = log_odds(probabilities)
-    targets = labels.astype(np.float64)
+    odds, targets = log_odds(probabilities), labels.astype(np.float64)
     return Resampled(
         auc=weighted_auc(labels, probabilities, weights),
         log_loss=loss,
         skill=1 - loss / entropy,
-        calibration_slope=np.array([line(odds, targets, weight)[1] for weight in weights]),
+        calibration_slope=np.concatenate([slopes(odds, targets, some) for some in _pieces(weights)]),
         mean_ratio=(weights @ probabilities) / rows / base_rate,
     )
+
+
+def slopes(odds: Values, targets: Values, weights: Values) -> Values:
+    """Return the slope of `calibration.line` for each row of weights, all found at once."""
+    intercept, slope = np.zeros(len(weights)), np.ones(len(weights))
+    squares = odds**2
+    for _ in range(50):
+        fitted = 1 / (1 + np.exp(-(intercept[:, None] + np.outer(slope, odds))))
+        missed = weights * (fitted - targets)
+        spread = weights * (fitted * (1 - fitted))
+        level, slant = missed.sum(axis=1), missed @ odds
+        # The curvature in both directions, and across them.
+        first, second, across = spread.sum(axis=1) + 1e-9, spread @ squares + 1e-9, spread @ odds
+        step = np.stack([second * level - across * slant, first * slant - across * level])
+        step /= first * second - across**2
+        intercept -= np.clip(step[0], -1, 1)
+        slope -= np.clip(step[1], -1, 1)
+        if np.abs(step).max() < CONVERGED:
+            break
+    return slope
+
+
+def _pieces(weights: Values) -> Iterator[Values]:
+    # As many rounds at once as stay near the processor.
+    rounds = max(1, AT_ONCE // weights.shape[1])
+    return (weights[start : start + rounds] for start in range(0, len(weights), rounds))
 
 
 def interval(values: Values) -> tuple[float, float]:

@@ -1,6 +1,7 @@
 """A challenger from data to files: learnt, held against champion, rule and logistic regression, and judged."""
 
 from collections.abc import Callable, Mapping
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import asdict, dataclass
 from importlib.metadata import PackageNotFoundError, version
 
@@ -77,10 +78,13 @@ def make(
     )
     if training.status is not Status.TRAINED:
         return training
-    held = {horizon: contest(taught[horizon], horizon, training, champion) for horizon in training.learnt}
     served, validated = training.served(NAMES), training.validated(NAMES)
     newest = current(dataset)
-    explained = findings.explained(newest, served, terms.seed)
+    with ThreadPoolExecutor(terms.threads, thread_name_prefix="contest") as pool:
+        explaining = pool.submit(findings.explained, newest, served, terms.seed)
+        met = pool.map(lambda h: _held(taught[h], h, training, champion, terms.seed), training.learnt)
+        held = dict(zip(training.learnt, met, strict=True))
+        explained = explaining.result()
     shown = (
         evidence.of_data(dataset.features.values, taught[ANCHOR], champion)
         | evidence.of_validation(held[ANCHOR], terms.seed)
@@ -156,6 +160,13 @@ def lessons(dataset: Dataset, test_share: float) -> dict[int, Lesson]:
         examples = Examples(NAMES, values, labels, dataset.groups).where(mature)
         taught[horizon] = Lesson(examples, as_of[mature], parts.fit[mature], parts.validation[mature])
     return taught
+
+
+def _held(lesson: Lesson, horizon: int, training: Training, champion: Champion | None, seed: int) -> Contest:
+    """Return one horizon's contest, with the rounds drawn that gate and card will ask for."""
+    held = contest(lesson, horizon, training, champion)
+    held.resampled(CHALLENGER, held.every, seed)
+    return held
 
 
 def contest(lesson: Lesson, horizon: int, training: Training, champion: Champion | None) -> Contest:

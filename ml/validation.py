@@ -81,8 +81,9 @@ def weighted_auc(labels: Labels, probabilities: Values, weights: Values) -> Valu
     order = np.argsort(probabilities, kind="stable")
     # Rows of one probability are one step: half of their own pairs are won.
     steps = np.flatnonzero(np.diff(probabilities[order], prepend=np.nan) != 0)
-    left = np.add.reduceat(weights[:, order] * (labels[order] == 1), steps, axis=1)
-    stayed = np.add.reduceat(weights[:, order] * (labels[order] == 0), steps, axis=1)
+    ranked, gone = weights[:, order], labels[order] == 1
+    left = np.add.reduceat(ranked * gone, steps, axis=1)
+    stayed = np.add.reduceat(ranked * ~gone, steps, axis=1)
     below = np.cumsum(stayed, axis=1) - stayed / 2
     won: Values = (left * below).sum(axis=1) / (left.sum(axis=1) * stayed.sum(axis=1))
     return won

@@ -7,7 +7,8 @@ from hypothesis import strategies as st
 from sklearn.metrics import brier_score_loss, roc_auc_score
 from sklearn.metrics import log_loss as reference_log_loss
 
-from ml.bootstrap import interval, resample
+from ml.bootstrap import interval, resample, slopes
+from ml.calibration import line, sigmoid
 from ml.validation import auc, calibration_error, quality, sampling_error, weighted_auc
 from tests.ml.invented import invent
 
@@ -97,6 +98,18 @@ def test_the_interval_holds_the_record_and_narrows_with_more_tutors() -> None:
         assert low < roc_auc_score(labels, truth) < high
         widths.append(high - low)
     assert widths[1] < widths[0] / 2
+
+
+def test_slopes_found_at_once_are_those_found_one_by_one() -> None:
+    generator = np.random.default_rng(7)
+    odds = generator.normal(-2, 1.5, size=400)
+    labels = (generator.random(400) < sigmoid(0.3 + 0.8 * odds)).astype(np.float64)
+    weights = generator.integers(0, 4, size=(50, 400)).astype(np.float64)
+
+    found = slopes(odds, labels, weights)
+
+    assert found == pytest.approx([line(odds, labels, weight)[1] for weight in weights], abs=1e-8)
+    assert np.std(found) > 0.01
 
 
 def test_two_predictors_are_resampled_on_the_same_tutors() -> None:

@@ -64,22 +64,22 @@ def _shared_out(job: Job, at: datetime) -> dict[str, Any]:
     with job.transaction(cursor=lambda: made) as connection:
         active = active_tutors(connection, at)
         ranges = [(part[0], part[-1] + 1) for part in (active[i : i + size] for i in range(0, len(active), size))]
-        sent = jobs.insert(
-            connection,
-            [
-                replace(
-                    predict_churn_of_shard.request(at, first, beyond),
-                    # Two batches of one instant share what neither has begun.
-                    key=f"{at.isoformat()} {first} {beyond}",
-                    requested_by=f"job {job.id}",
-                )
-                for first, beyond in ranges[1:]
-            ],
-        )
-        shards = [
-            {"job": str(part), "next": first, "beyond": beyond}
-            for part, (first, beyond) in zip(sent, ranges[1:], strict=True)
+        requests = [
+            replace(
+                predict_churn_of_shard.request(at, first, beyond),
+                # Two batches of one instant share what neither has begun.
+                key=f"{at.isoformat()} {first} {beyond}",
+                requested_by=f"job {job.id}",
+            )
+            for first, beyond in ranges[1:]
         ]
+        # Ids come back in the order of the keys.
+        requests.sort(key=lambda request: str(request.key))
+        shards = [
+            {"job": str(part), "next": request.args["first"], "beyond": request.args["beyond"]}
+            for part, request in zip(jobs.insert(connection, requests), requests, strict=True)
+        ]
+        shards.sort(key=lambda shard: shard["next"])
         first, beyond = ranges[0] if ranges else (0, 0)
         made = {**NOTHING, "total": len(active), "next": first, "beyond": beyond, "left": shards}
     return made

@@ -106,6 +106,19 @@ def test_shards_that_others_have_scored_are_counted_and_not_scored_again(now: da
         assert sorted(latest.scalars()) == tutors[:3]
 
 
+def test_nobody_is_left_out_whoever_scores_which_shard(now: datetime, tutors: list[int]) -> None:
+    with db.transaction() as connection:
+        # Ids of one and of two digits.
+        everybody = [*tutors, *(add_teaching_tutor(connection, now) for _ in range(6))]
+    batch = begun(now)
+    answered(predict_churn_of_shard, shards()[-1].job_id)
+
+    job = answered(batch_predict_churn, batch)
+
+    assert sorted(scored()) == everybody
+    assert job.result["tutors"] == len(everybody)
+
+
 def test_a_batch_is_not_done_before_the_shard_that_another_worker_holds(now: datetime, tutors: list[int]) -> None:
     batch = begun(now)
     another = taken(shards()[0].job_id)

@@ -20,7 +20,6 @@ class Measured(StrEnum):
     SCORING_BY_WORKERS = "scoring by workers"
     INGEST = "ingest"
     INGEST_BY_COMMAND = "ingest by the command"
-    TRAINING_BY_WORKER = "training by a worker"
 
 
 # Of any process, where it might grow with the marketplace.
@@ -31,7 +30,6 @@ ALWAYS: Mapping[Measured, Mapping[Aspect, float]] = {
     Measured.EVALUATION: {Aspect.TO_LIMIT: 1.3},
     Measured.SCORING: {Aspect.TO_LIMIT: 1.5},
     Measured.INGEST: {Aspect.RATE: 40_000},
-    Measured.TRAINING_BY_WORKER: {Aspect.WALL: 900},
 }
 BY_SIZE: Mapping[tuple[Measured, str], Mapping[Aspect, float]] = {
     (Measured.EVALUATION_TICK, "N"): {Aspect.CPU: 0.4},

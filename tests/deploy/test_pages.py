@@ -35,7 +35,11 @@ def rows(heading: str) -> list[list[str]]:
 
 def test_the_flags_that_managers_read_are_those_of_the_statement() -> None:
     sql = (ROOT / "tutormax" / "sql" / "evaluation" / "judge.sql").read_text()
-    flags = re.findall(r"\(measured\.(\w+) (>=|<=|=) ([\d.]+), measured\.\w+ ([<>]) ([\d.]+)\)", sql)
+    greens, reds = (
+        re.findall(r"(\w+) (>=|<=|=|<|>) ([\d.]+)", of) for of in re.findall(r"array\[(.*?)\]", sql, re.DOTALL)
+    )
+    flags = [(*green, *red[1:]) for green, red in zip(greens, reds, strict=True)]
+    assert [name for name, *_ in greens] == [name for name, *_ in reds]
     words = {">=": "at least", "<=": "at most", "<": "below", ">": "over"}
 
     def said(name: str, sign: str, number: str) -> str:
@@ -58,11 +62,11 @@ def test_the_tiers_that_managers_read_are_those_of_the_statement() -> None:
     told = dict(rows("tier"))
 
     assert rules == [
-        "measured.sessions_scheduled < 5 then null",
-        "flags.green >= 5 and flags.red = 0 then 'exemplary'",
-        "flags.red >= 3 then 'at_risk'",
-        "flags.red >= 1 then 'needs_attention'",
-        "flags.green >= 3 then 'strong'",
+        "sessions_scheduled < 5 then null",
+        "green_flags >= 5 and red_flags = 0 then 'exemplary'",
+        "red_flags >= 3 then 'at_risk'",
+        "red_flags >= 1 then 'needs_attention'",
+        "green_flags >= 3 then 'strong'",
         "else 'developing'",
     ], "the table of tiers in deploy/for_managers.md says this in words: mend both"
     assert told["exemplary"] == "5 or more green, none red"

@@ -71,10 +71,13 @@ using (
                 and edges.start_90 < tutor_facts.happened_at
                 and edges.window_end >= tutor_facts.happened_at
         where
-            (tutor_facts.happened_at >= :starts_90 and tutor_facts.happened_at < :ends_90)
-            or (tutor_facts.happened_at >= :starts_30 and tutor_facts.happened_at < :ends_30)
-            or (tutor_facts.happened_at >= :starts_7 and tutor_facts.happened_at < :ends_7)
-            or (tutor_facts.happened_at >= :starts_0 and tutor_facts.happened_at < :ends_0)
+            tutor_facts.counts
+            and (
+                (tutor_facts.happened_at >= :starts_90 and tutor_facts.happened_at < :ends_90)
+                or (tutor_facts.happened_at >= :starts_30 and tutor_facts.happened_at < :ends_30)
+                or (tutor_facts.happened_at >= :starts_7 and tutor_facts.happened_at < :ends_7)
+                or (tutor_facts.happened_at >= :starts_0 and tutor_facts.happened_at < :ends_0)
+            )
     ),
 
     -- A day belongs to every window that holds its newest login, so each day is counted once.
@@ -291,36 +294,52 @@ using (
         from totals
     ),
 
+    -- The rule of flags: six metrics, each green, red or, like an unknown one, neither.
+    flagged as (
+        select
+            *,
+            cardinality(
+                array_positions(
+                    array[
+                        average_rating >= 4.5,
+                        first_session_success_rate >= 0.85,
+                        reschedule_rate <= 0.10,
+                        no_show_rate = 0,
+                        engagement_score >= 0.80,
+                        learning_objectives_met_pct >= 90
+                    ],
+                    true
+                )
+            )::smallint as green_flags,
+            cardinality(
+                array_positions(
+                    array[
+                        average_rating < 3.5,
+                        first_session_success_rate < 0.70,
+                        reschedule_rate > 0.15,
+                        no_show_rate > 0.05,
+                        engagement_score < 0.60,
+                        learning_objectives_met_pct < 80
+                    ],
+                    true
+                )
+            )::smallint as red_flags
+        from measured
+    ),
+
+    -- The rule of tiers; too little evidence is no tier.
     judged as (
         select
-            measured.*,
-            flags.green::smallint as green_flags,
-            flags.red::smallint as red_flags,
-            -- The rule of tiers; too little evidence is no tier.
+            *,
             case
-                when measured.sessions_scheduled < 5 then null
-                when flags.green >= 5 and flags.red = 0 then 'exemplary'
-                when flags.red >= 3 then 'at_risk'
-                when flags.red >= 1 then 'needs_attention'
-                when flags.green >= 3 then 'strong'
+                when sessions_scheduled < 5 then null
+                when green_flags >= 5 and red_flags = 0 then 'exemplary'
+                when red_flags >= 3 then 'at_risk'
+                when red_flags >= 1 then 'needs_attention'
+                when green_flags >= 3 then 'strong'
                 else 'developing'
             end as tier
-        from measured
-        -- The rule of flags: one line for each of six metrics, green then red; an unknown metric has neither.
-        cross join lateral (
-            select
-                count(*) filter (where flag.green) as green,
-                count(*) filter (where flag.red) as red
-            from (
-                values
-                (measured.average_rating >= 4.5, measured.average_rating < 3.5),
-                (measured.first_session_success_rate >= 0.85, measured.first_session_success_rate < 0.70),
-                (measured.reschedule_rate <= 0.10, measured.reschedule_rate > 0.15),
-                (measured.no_show_rate = 0, measured.no_show_rate > 0.05),
-                (measured.engagement_score >= 0.80, measured.engagement_score < 0.60),
-                (measured.learning_objectives_met_pct >= 90, measured.learning_objectives_met_pct < 80)
-            ) as flag (green, red)
-        ) as flags
+        from flagged
     ),
 
     pictures as (

@@ -10,18 +10,21 @@ moved as (
     select tutor_id
     from tutor_facts
     where
-        (happened_at > :previous and happened_at <= :window_end)
-        or (
-            happened_at > :previous - interval '168 hours'
-            and happened_at <= :window_end - interval '168 hours'
-        )
-        or (
-            happened_at > :previous - interval '720 hours'
-            and happened_at <= :window_end - interval '720 hours'
-        )
-        or (
-            happened_at > :previous - interval '2160 hours'
-            and happened_at <= :window_end - interval '2160 hours'
+        counts
+        and (
+            (happened_at > :previous and happened_at <= :window_end)
+            or (
+                happened_at > :previous - interval '168 hours'
+                and happened_at <= :window_end - interval '168 hours'
+            )
+            or (
+                happened_at > :previous - interval '720 hours'
+                and happened_at <= :window_end - interval '720 hours'
+            )
+            or (
+                happened_at > :previous - interval '2160 hours'
+                and happened_at <= :window_end - interval '2160 hours'
+            )
         )
 ),
 

@@ -96,7 +96,8 @@ facts as (
             and touched.starts_at <= tutor_facts.happened_at
             and touched.starts_at + interval '24 hours' > tutor_facts.happened_at
     where
-        tutor_facts.happened_at >= :starts
+        tutor_facts.counts
+        and tutor_facts.happened_at >= :starts
         and tutor_facts.happened_at < :ends
 )
 

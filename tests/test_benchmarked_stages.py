@@ -185,7 +185,9 @@ def judgements(connection: Connection) -> dict[tuple[object, ...], dict[str, obj
     rows = connection.execute(text("select * from tutor_performance_metrics")).mappings()
     key = ("tutor_id", "window_days", "window_end")
     return {
-        tuple(row[name] for name in key): {name: row[name] for name in row if name not in {*key, "evaluated_at"}}
+        tuple(row[name] for name in key): {
+            name: row[name] for name in row if name not in {*key, "active", "evaluated_at"}
+        }
         for row in rows
     }
 

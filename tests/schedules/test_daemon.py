@@ -163,5 +163,7 @@ def test_a_daemon_whose_connections_are_cut_goes_on(database: str) -> None:
             cut = text("select pg_terminate_backend(pid) from pg_stat_activity where datname = :name")
             assert len(elsewhere.execute(cut, {"name": name}).all()) > 0
         elsewhere.engine.dispose()
+        # Ours were cut, too.
+        db.dispose()
 
         assert len(slots_after(sent + 2)) > sent

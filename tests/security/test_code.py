@@ -28,6 +28,7 @@ IDENTIFIERS_ARE_FORMATTED_IN = {
     "tutormax/ingest/staging.py",
     "tutormax/ingest/upsert.py",
     "tutormax/partitions.py",
+    "tutormax/planner.py",
 }
 
 

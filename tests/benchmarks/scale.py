@@ -15,10 +15,15 @@ from typing import Any
 from rich.console import Console
 from rich.table import Table
 
+from tests.benchmarks import sizes
+from tests.benchmarks.goals import Measured
 from tests.benchmarks.measure import quantile
 from tests.benchmarks.published import kept
+from tests.benchmarks.sheets import Aspect
+from tutormax.windows import QUARTER_HOUR
 
 HOSTS = (1, 3, 10, 30, 100)
+TUTORS = (1_500, 15_000, 150_000, 1_500_000)
 HOST_CORES, POSTGRES_CORES = 8, 32
 # Of what the narrowest station could serve; above that, waiting grows without bound.
 LOAD = 0.8
@@ -26,7 +31,7 @@ JOBS = 20_000
 WORK_SECONDS = 0.010
 # Redis does little for a doorbell, and does it on one core: redis-benchmark without pipelines, several clients.
 REDIS_SECONDS = 1 / 80_000
-MEASURED = "TutorMax: no-op jobs, 2 x 8, "
+JOBS_OF_TWO = "TutorMax: no-op jobs, 2 x 8, "
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,9 +47,9 @@ class Costs:
         """Return the published ones."""
         figures: Mapping[str, Any] = {figure["name"]: figure for result in kept() for figure in result["figures"]}
         return cls(
-            figures[MEASURED + "CPU of the workers"]["value"] / 1e6,
-            figures[MEASURED + "CPU of the servers"]["value"] / 1e6,
-            figures[MEASURED + "WAL"]["value"],
+            figures[JOBS_OF_TWO + "CPU of the workers"]["value"] / 1e6,
+            figures[JOBS_OF_TWO + "CPU of the servers"]["value"] / 1e6,
+            figures[JOBS_OF_TWO + "WAL"]["value"],
         )
 
 
@@ -128,8 +133,56 @@ def simulate(costs: Costs, hosts: int, *, seed: int = 7) -> Outlook:
     )
 
 
+@dataclass(frozen=True, slots=True)
+class Upkeep:
+    """CPU seconds of one tutor: for each quarter hour, and for each scoring of everybody."""
+
+    tick_seconds: float
+    scoring_seconds: float
+
+    @classmethod
+    def measured(cls) -> "Upkeep":
+        """Return those of the largest marketplace that was published."""
+        figures = [figure for result in kept() for figure in result["figures"]]
+
+        def of(stage: Measured) -> float:
+            known = [each for each in figures if (each.get("stage"), each.get("aspect")) == (stage, Aspect.CPU_A_TUTOR)]
+            largest: float = max(known, key=lambda figure: sizes.SIZES[figure["size"]].tutors)["value"]
+            return largest / 1000
+
+        return cls(of(Measured.EVALUATION_TICK), of(Measured.SCORING_BY_WORKERS))
+
+    @property
+    def most_tutors(self) -> float:
+        """For how many tutors a tick, one statement on one core, takes all of its quarter hour."""
+        return QUARTER_HOUR.total_seconds() / self.tick_seconds
+
+
 def main() -> None:
-    """Print the outlook for some numbers of hosts."""
+    """Print the outlook for some numbers of hosts, and for some numbers of tutors."""
+    _print_hosts()
+    _print_tutors()
+
+
+def _print_tutors() -> None:
+    upkeep = Upkeep.measured()
+    table = Table(box=None, header_style="bold")
+    for column in ("tutors", "sessions a day", "CPU of a tick", "of its quarter hour", "CPU to score all"):
+        table.add_column(column, justify="right")
+    for tutors in TUTORS:
+        tick = tutors * upkeep.tick_seconds
+        table.add_row(
+            f"{tutors:,}",
+            f"{2 * tutors:,}",
+            f"{tick:,.1f} s",
+            f"{tick / QUARTER_HOUR.total_seconds():.2%}",
+            f"{tutors * upkeep.scoring_seconds:,.0f} s",
+        )
+    Console(width=120).print(table)
+    sys.stdout.write(f"a tick takes all of its quarter hour for {upkeep.most_tutors:,.0f} tutors\n")
+
+
+def _print_hosts() -> None:
     costs = Costs.measured()
     table = Table(box=None, header_style="bold")
     for column in ("hosts", "jobs/s", "narrowest first", "start p50", "p99", "WAL"):

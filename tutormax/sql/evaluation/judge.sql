@@ -269,7 +269,8 @@ using (
         window through as (partition by tutor_id, window_end order by piece)
     ),
 
-    measured as (
+    -- Each result is used several times and computed once.
+    measured as materialized (
         select
             tutor_id,
             window_days,
@@ -295,7 +296,7 @@ using (
     ),
 
     -- The rule of flags: six metrics, each green, red or, like an unknown one, neither.
-    flagged as (
+    flagged as materialized (
         select
             *,
             cardinality(
@@ -342,7 +343,7 @@ using (
         from flagged
     ),
 
-    pictures as (
+    pictures as materialized (
         select
             *,
             row(

@@ -261,6 +261,8 @@ def test_a_forked_child_keeps_the_servers_of_its_parent(data_dir: Path, client: 
 def test_ctrl_c_leaves_nothing_behind(data_dir: Path, client: Start) -> None:
     process = client(data_dir)
     served(process)
+    # A signal that comes just before a read is heard only after it: Python looks for signals between two instructions.
+    eventually(lambda: psutil.Process(process.pid).status() == psutil.STATUS_SLEEPING)
 
     os.killpg(process.pid, signal.SIGINT)
 

@@ -29,10 +29,10 @@ def evaluate_tutor_performance(job: Job, window_end: datetime | None = None) -> 
     _sum_up(job)
     with job.transaction() as connection:
         counted = insights.first_counted(connection, window)
-        # Not for a quarter hour that was named, nor for one that had been judged: that is no news.
-        if window_end is None and not evaluation.is_judged(connection, window):
-            db.after_commit(connection, lambda: _measure(job, counted))
         summary = evaluation.judge_tutors(connection, window)
+        # Not for a quarter hour that was named, nor for one that had been judged: that is no news.
+        if window_end is None and summary.rows_written:
+            db.after_commit(connection, lambda: _measure(job, counted))
         rescoring.request(connection, summary.fell, "tier fell")
     return replace(summary, rows_corrected=_correct(job))
 

@@ -93,12 +93,6 @@ def evaluate_single_tutor(connection: Connection, tutor_id: int, window: Window)
     return EvaluationSummary(1, written, 0, _fallen(connection, [tutor_id], window))
 
 
-def is_judged(connection: Connection, window: Window) -> bool:
-    """Tell whether every active tutor was judged at a quarter hour."""
-    statement = select(evaluations.c.window_end).where(evaluations.c.window_end == window.end)
-    return connection.execute(statement).one_or_none() is not None
-
-
 def correct_judgements(connection: Connection, *, at_once: int = MOST_AT_ONCE) -> Correction:
     """Judge again where facts were touched that judgements have counted, or should have: at most `at_once` judgements.
 

@@ -43,8 +43,8 @@ def connect(
             "plan_cache_mode": "force_custom_plan",
             "jit": "off",
             "default_transaction_read_only": "on" if read_only else "off",
-            # Who only looks must not take the cores that work needs.
-            **({"max_parallel_workers_per_gather": "0"} if read_only else {}),
+            # Who only looks must not take the cores that work needs, nor read all that has ever been done.
+            **({"max_parallel_workers_per_gather": "0", "enable_seqscan": "off"} if read_only else {}),
         }.items()
     )
     made = create_engine(

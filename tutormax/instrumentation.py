@@ -4,6 +4,7 @@ import functools
 import threading
 import time
 from collections.abc import Callable, Mapping
+from concurrent.futures import Future
 from dataclasses import dataclass
 from typing import Concatenate, ParamSpec, TypeVar
 
@@ -126,29 +127,39 @@ class Instrumentation(Middleware):
         result: object = None,
         exception: BaseException | None = None,
     ) -> None:
-        """Count the outcome that the ledger was given."""
-        answer = given_answer()
-        if exception is not None or answer is None:
-            answer = Answer(Outcome.LOST, exception=type(exception).__name__)
-        series = self._of(message)
+        """Count the outcome when the ledger has been given it."""
+        series, started = self._of(message), self._begun()
+        given = given_answer()
+        if exception is not None or given is None:
+            self._count(series, message.actor_name, started, Answer(Outcome.LOST, exception=type(exception).__name__))
+        else:
+            given.add_done_callback(lambda told: self._answered(series, message.actor_name, started, told))
+
+    @harmless
+    def _answered(self, series: _Actor, actor: str, started: float | None, told: Future[Answer]) -> None:
+        error = told.exception()
+        answer = told.result() if error is None else Answer(Outcome.LOST, exception=type(error).__name__)
+        self._count(series, actor, started, answer)
+
+    def _count(self, series: _Actor, actor: str, started: float | None, answer: Answer) -> None:
         series.outcomes[answer.outcome].inc()
-        elapsed = self._ended(series)
+        elapsed = _elapsed(series, started)
         if answer.outcome is Outcome.SKIPPED:
             return
         if elapsed is not None:
-            series.duration.observe(elapsed, self._exemplar(message.actor_name, answer, elapsed))
+            series.duration.observe(elapsed, self._exemplar(actor, answer, elapsed))
         if answer.lease is not None:
             _count_wait(series, answer.lease.wait_seconds)
             _tenant(answer.lease.organization_id, answer.outcome).inc()
         if answer.outcome is not Outcome.SUCCESS:
-            _count_failure(series, message.actor_name, answer)
+            _count_failure(series, actor, answer)
 
     @harmless
     def after_skip_message(self, broker: dramatiq.Broker, message: MessageProxy) -> None:
         """Count a doorbell that some middleware turned away."""
         series = self._of(message)
         series.outcomes[Outcome.SKIPPED].inc()
-        self._ended(series)
+        _elapsed(series, self._begun())
 
     def _exemplar(self, actor: str, answer: Answer, elapsed: float) -> dict[str, str] | None:
         """Return which job and trace an attempt was; of the quick ones of one second, the first is example enough."""
@@ -160,14 +171,18 @@ class Instrumentation(Middleware):
         self._exemplified[actor] = now
         return {"trace_id": answer.trace_id, "job_id": str(answer.lease.job_id)}
 
-    def _ended(self, series: _Actor) -> float | None:
-        """Return how long the attempt took; None, and no gauge lowered, where its start was not seen."""
-        started = getattr(self._started, "at", None)
-        if started is None:
-            return None
-        self._started.at = None
-        series.inprogress.dec()
-        return time.perf_counter() - float(started)
+    def _begun(self) -> float | None:
+        """Return when this thread's attempt began; None where its start was not seen."""
+        started, self._started.at = getattr(self._started, "at", None), None
+        return started
+
+
+def _elapsed(series: _Actor, started: float | None) -> float | None:
+    """Return how long the attempt took; None, and no gauge lowered, where its start was not seen."""
+    if started is None:
+        return None
+    series.inprogress.dec()
+    return time.perf_counter() - started
 
 
 def _count_wait(series: _Actor, wait_seconds: float) -> None:

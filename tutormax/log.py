@@ -2,7 +2,11 @@
 
 import logging
 import sys
-from typing import TextIO
+from collections.abc import Iterator, Mapping, MutableMapping
+from contextlib import contextmanager
+from contextvars import ContextVar
+from types import MappingProxyType
+from typing import Any, TextIO
 
 import orjson
 import structlog
@@ -10,8 +14,16 @@ from structlog.typing import Processor
 
 from tutormax.redaction import redact
 
+# What every line says of what this thread works on: one variable, because each costs as much as a line's text.
+_facts: ContextVar[Mapping[str, object]] = ContextVar("facts", default=MappingProxyType({}))
+
+
+def _add_facts(_logger: object, _method: str, event: MutableMapping[str, Any]) -> MutableMapping[str, Any]:
+    return {**_facts.get(), **event}
+
+
 SHARED: tuple[Processor, ...] = (
-    structlog.contextvars.merge_contextvars,
+    _add_facts,
     structlog.stdlib.add_log_level,
     structlog.stdlib.add_logger_name,
     structlog.processors.TimeStamper(fmt="iso", utc=True),
@@ -21,7 +33,7 @@ SHARED: tuple[Processor, ...] = (
 def configure(*, json: bool, level: str = "INFO", stream: TextIO | None = None) -> None:
     """Send every log line of this process, the libraries' included, to standard error in one form, or elsewhere."""
     structlog.configure(
-        processors=[*SHARED, structlog.stdlib.ProcessorFormatter.wrap_for_formatter],
+        processors=[structlog.stdlib.filter_by_level, *SHARED, structlog.stdlib.ProcessorFormatter.wrap_for_formatter],
         logger_factory=structlog.stdlib.LoggerFactory(),
         wrapper_class=structlog.stdlib.BoundLogger,
         cache_logger_on_first_use=True,
@@ -44,6 +56,16 @@ def configure(*, json: bool, level: str = "INFO", stream: TextIO | None = None) 
     root.setLevel(level)
     for noisy in ("dramatiq", "apscheduler", "alembic"):
         logging.getLogger(noisy).setLevel(max(logging.WARNING, root.level))
+
+
+@contextmanager
+def about(facts: Mapping[str, object]) -> Iterator[None]:
+    """Let every line of this thread say these facts while the block runs, the libraries' lines included."""
+    token = _facts.set(facts)
+    try:
+        yield
+    finally:
+        _facts.reset(token)
 
 
 def get(name: str) -> structlog.stdlib.BoundLogger:

@@ -14,6 +14,7 @@ from dramatiq.worker import Worker
 from tutormax import failpoints, log, settings, tracing
 from tutormax.failpoints import Failpoint
 from tutormax.instrumentation import Instrumentation
+from tutormax.jobs.clerk import clerk
 from tutormax.jobs.keeper import keeper
 from tutormax.presence import Presence
 
@@ -39,6 +40,10 @@ class Lifecycle(Middleware):
     def before_worker_shutdown(self, broker: dramatiq.Broker, worker: Worker) -> None:
         """Ask running jobs to stop, those that do not end by themselves in a moment."""
         keeper().shut_down(grace_seconds=GRACE_SECONDS)
+
+    def after_worker_shutdown(self, broker: dramatiq.Broker, worker: Worker) -> None:
+        """Write what has ended."""
+        clerk().flush()
 
     def before_ack(self, broker: dramatiq.Broker, message: MessageProxy) -> None:
         """Be where a doorbell is answered and not yet given back."""

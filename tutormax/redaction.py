@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import Mapping, MutableMapping
+from functools import lru_cache
 from typing import Any
 
 HIDDEN = "(hidden)"
@@ -20,6 +21,8 @@ _IN_TEXT = (
     (re.compile(r"(?m)^(\s*)(DETAIL|CONTEXT):.*$"), rf"\1\2: {HIDDEN}"),
     (re.compile(r"(?s)\[parameters: .*?\]\n"), f"[parameters: {HIDDEN}]\n"),
 )
+# Without one of these no pattern above can be there; most of what is logged has none.
+_SUSPICIOUS = re.compile(r"[@=:\[]|bearer|basic", re.IGNORECASE)
 
 
 def redact(_logger: object, _method: str, event: MutableMapping[str, Any]) -> MutableMapping[str, Any]:
@@ -29,13 +32,20 @@ def redact(_logger: object, _method: str, event: MutableMapping[str, Any]) -> Mu
 
 def redact_text(text: str) -> str:
     """Return text without passwords, tokens, addresses of people, and rows that a database quotes."""
+    if _SUSPICIOUS.search(text) is None:
+        return text
     for pattern, instead in _IN_TEXT:
         text = pattern.sub(instead, text)
     return text
 
 
+@lru_cache(maxsize=1024)
+def _is_secret(key: str) -> bool:
+    return _SECRET_KEY.search(key) is not None
+
+
 def _redacted(key: str, value: Any) -> Any:
-    if _SECRET_KEY.search(key):
+    if _is_secret(key):
         return HIDDEN
     if isinstance(value, str):
         return redact_text(value)

@@ -19,6 +19,8 @@ _KINDS = {SpanKind.PRODUCER: trace.SpanKind.PRODUCER, SpanKind.CONSUMER: trace.S
 class RecordedSpan(Span):
     """A span that is sent to the endpoint when it has ended."""
 
+    recorded = True
+
     def __init__(self, recorded: trace.Span) -> None:
         there = recorded.get_span_context()
         sampled = bool(there.trace_flags & TraceFlags.SAMPLED)

@@ -60,6 +60,8 @@ class TraceContext:
 class Span:
     """A piece of work with its place in a trace; this one is not recorded."""
 
+    recorded = False
+
     def __init__(self, context: TraceContext) -> None:
         self.context = context
 

@@ -68,7 +68,7 @@ def taken(shard: UUID, *, seconds: float = 30) -> Lease:
 def finish(lease: Lease) -> None:
     """Finish a shard as another worker."""
     with db.transaction() as connection:
-        leases.finish(connection, lease, OF_ANOTHER)
+        leases.finish(connection, lease, leases.packed(OF_ANOTHER))
 
 
 def test_a_batch_on_a_single_thread_scores_every_shard_itself(now: datetime, tutors: list[int]) -> None:

@@ -39,7 +39,7 @@ def no_relay() -> None:
 def two_transactions() -> None:
     """Commit the effect, and then the completion."""
 
-    def complete(self: Job, result: dict[str, Any] | None) -> State:
+    def complete(self: Job, result: str | None) -> State:
         self.connection.commit()
         # Random kills would not find a window of a millisecond; the failpoints do without this.
         time.sleep(0.05)
@@ -54,7 +54,9 @@ def no_fence() -> None:
     def load(name: str, *arguments: Any) -> TextClause:
         if name != "finish_jobs":
             return _load(name, *arguments)
-        return text(str(_load(name)).replace("jobs.fence = held.fence and jobs.state = 'running'", "held.fence > 0"))
+        return text(
+            str(_load(name)).replace("jobs.fence = held.fence and jobs.lease_until is not null", "held.fence > 0")
+        )
 
     queries.load = load  # type: ignore[assignment]
 

@@ -50,6 +50,18 @@ def leave_mark(job: Job, mark: str, seconds: float = 0.0) -> dict[str, str]:
 
 
 @actor(queue=QUEUE, time_limit=30)
+def say(job: Job, words: str) -> dict[str, str]:
+    """Touch no database, and say something."""
+    return {"said": words}
+
+
+@actor(queue=QUEUE, time_limit=30)
+def say_what_cannot_be_kept(job: Job) -> dict[str, str]:
+    """Touch no database, and say what PostgreSQL refuses."""
+    return {"said": "\0"}
+
+
+@actor(queue=QUEUE, time_limit=30)
 def leave_mark_of_slot(job: Job) -> None:
     """Leave a mark that names the slot."""
     _leave(job, str(job.slot))

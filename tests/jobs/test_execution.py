@@ -7,11 +7,12 @@ from typing import Any
 from uuid import UUID
 
 import pytest
-from sqlalchemy import Engine, Row, make_url, select
+from sqlalchemy import Engine, Row, select
 from sqlalchemy import text as sql
 from sqlalchemy.exc import OperationalError
 
 from tests.jobs import probes
+from tests.jobs.outage import lose
 from tutormax import db, failpoints
 from tutormax.failpoints import Failpoint
 from tutormax.jobs import JobActor, execution, ring
@@ -34,9 +35,9 @@ def effects_table(database: str) -> Iterator[None]:
 def answered(actor: JobActor[Any, Any], job: UUID) -> Outcome:
     """Answer a doorbell in this thread."""
     actor.answer(str(job))
-    answer = execution.given_answer()
-    assert answer is not None
-    return answer.outcome
+    given = execution.given_answer()
+    assert given is not None
+    return given.result().outcome
 
 
 def row(job: UUID) -> Row[tuple[object, ...]]:
@@ -211,21 +212,7 @@ def test_a_worker_that_is_replaced_and_lives_is_not_counted_as_dead() -> None:
 
 
 def test_an_outcome_waits_for_the_database_and_is_written_when_it_is_back(database: str, engine: Engine) -> None:
-    name = make_url(database).database
-    back_seconds = 4.0
-
-    def allow(connections: str) -> None:
-        with engine.connect().execution_options(isolation_level="AUTOCOMMIT") as connection:
-            connection.execute(sql(f"alter database {name} with allow_connections {connections}"))
-            connection.execute(
-                sql("select pg_terminate_backend(pid) from pg_stat_activity where datname = :name"), {"name": name}
-            )
-
-    def lose() -> None:
-        allow("false")
-        threading.Timer(back_seconds, allow, ["true"]).start()
-
-    failpoints.arm(lambda point: lose() if point is Failpoint.AFTER_EFFECT else None)
+    failpoints.arm(lambda point: lose(database, engine, seconds=4.0) if point is Failpoint.AFTER_EFFECT else None)
     job = probes.leave_mark.send("a")
     outcome = answered(probes.leave_mark, job)
     failpoints.arm(None)

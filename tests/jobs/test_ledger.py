@@ -38,7 +38,7 @@ def test_a_job_is_asked_for_taken_and_done(connection: Connection) -> None:
     job = asked(connection)
     held = taken(connection, job)
 
-    lease.finish(connection, held, {"left": "a"})
+    lease.finish(connection, held, lease.packed({"left": "a"}))
 
     ended = row(connection, job)
     assert (ended.state, ended.result, ended.attempts, ended.lease_until) == ("done", {"left": "a"}, 1, None)

@@ -29,9 +29,9 @@ def test_a_job_that_was_not_tried_is_due_again_in_a_minute_with_all_its_attempts
 
     need_what_is_away.answer(str(job))
 
-    answer = execution.given_answer()
+    given = execution.given_answer()
     with db.transaction() as connection:
         row = connection.execute(select(jobs).where(jobs.c.job_id == job)).one()
-    assert answer is not None
-    assert (answer.outcome, row.state, row.attempts) == (Outcome.RELEASED, "pending", 0)
+    assert given is not None
+    assert (given.result().outcome, row.state, row.attempts) == (Outcome.RELEASED, "pending", 0)
     assert 55 < (row.available_at - row.started_at).total_seconds() < 65

@@ -74,8 +74,8 @@ def test_a_row_that_somebody_else_wrote_is_checked_before_it_runs(database: str,
 
     probes.leave_mark.answer(str(job))
 
-    answer = execution.given_answer()
-    assert answer is not None
-    assert (answer.outcome, answer.exception) == (Outcome.DEAD, "InvalidArgumentsError")
+    given = execution.given_answer()
+    assert given is not None
+    assert (given.result().outcome, given.result().exception) == (Outcome.DEAD, "InvalidArgumentsError")
     with db.transaction() as connection:
         assert probes.effects(connection) == []

@@ -22,6 +22,7 @@ from tutormax.jobs.ring import Doorbell, Reason
 
 # Large messages among them are held in memory for a moment.
 SWEPT_AT_ONCE = 200
+PATIENCE_SECONDS = 0.001
 
 if TYPE_CHECKING:
     from tutormax.broker import DoorbellBroker
@@ -124,6 +125,7 @@ class RedisConsumer(DoorbellConsumer):
         # What came along with another doorbell; where one was, there may be more.
         self._fetched: deque[bytes] = deque()
         self._more = False
+        self._in_company = False
 
     def __next__(self) -> MessageProxy | None:
         """Return the next doorbell; None after a second without one, or while every thread is busy."""
@@ -142,13 +144,21 @@ class RedisConsumer(DoorbellConsumer):
     def _fetch(self) -> bytes | None:
         """Return the next message; of many, as many are fetched at once as there are threads for."""
         if self._more and not self._fetched:
+            self._let_others_be_free()
             self._fetched.extend(self._lists().take(self.queue, max(1, self.limit - self._held)))
+            self._in_company = len(self._fetched) > 1
         self._more = bool(self._fetched)
         if self._fetched:
             return self._fetched.popleft()
         answer: Any = self._lists().client.blpop([list_name(self.queue)], timeout=BLOCK_SECONDS)
         self._more = answer is not None
         return answer[1] if self._more else None
+
+    def _let_others_be_free(self) -> None:
+        """Wait a moment for half of the threads: while they become free in company, one round trip serves many."""
+        if self._in_company and self._held:
+            with self._free:
+                self._free.wait_for(lambda: self._held <= self.limit // 2, timeout=PATIENCE_SECONDS)
 
     def close(self) -> None:
         """Put back what was fetched and not handed out, if Redis can be reached; otherwise the relay rings again."""

@@ -56,8 +56,12 @@ class JobActor(Generic[P, R]):
         self.__doc__ = function.__doc__
 
     def answer(self, job_id: str) -> None:
-        """Answer one doorbell: run the job that it names, if there is something to run."""
+        """Answer one doorbell: run the job that it names, if there is something to run, until the ledger knows."""
         execution.run(self._plan, UUID(job_id))
+
+    def begin(self, job_id: str) -> None:
+        """Answer one doorbell as a worker does: go on while the ledger is told."""
+        execution.begin(self._plan, UUID(job_id))
 
     def request(self, *args: P.args, **kwargs: P.kwargs) -> Request:
         """Return a checked request for one job; raise InvalidArgumentsError."""
@@ -119,7 +123,7 @@ def actor(
             function, queue=queue, time_limit=time_limit, priority=priority, max_retries=max_retries, limit=limit
         )
         # Dramatiq serves low numbers first, the ledger high ones.
-        dramatiq.actor(actor_name=made.actor_name, queue_name=made.queue_name, priority=-priority)(made.answer)
+        dramatiq.actor(actor_name=made.actor_name, queue_name=made.queue_name, priority=-priority)(made.begin)
         _declared[made.actor_name] = made
         return made
 

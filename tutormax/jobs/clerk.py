@@ -1,37 +1,45 @@
-"""The clerk: takes the leases and writes the completions that a process's threads ask for at one moment, all at once.
+"""The clerk: takes the leases that a process's threads ask for at one moment all at once, and writes the completions.
 
-Only jobs that had no transaction are completed here; the others complete in the transaction of their effect. What the
-clerk cannot have at once, because somebody has locked the job's row, its caller waits for alone.
+Only jobs that had no transaction are completed here, and nobody waits for that; the others complete in the transaction
+of their effect. What the clerk cannot have at once, because somebody has locked the job's row, its caller sees to.
 """
 
 import os
 import socket
 import time
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
-from typing import Any
 from uuid import UUID
 
 from sqlalchemy import Connection
 from sqlalchemy.exc import SQLAlchemyError
 
-from tutormax import db, settings
+from tutormax import db, log, settings
 from tutormax.jobs import lease as leases
+from tutormax.jobs.batcher import Batcher
 from tutormax.jobs.lease import Lease, State
 from tutormax.jobs.together import Together
 from tutormax.per_process import PerProcess
+
+_log = log.get(__name__)
 
 # Both look rows up by their keys, however few or many rows there are: one plan is right, and need not be made again.
 SETTLED_PLAN = "set plan_cache_mode = 'auto'; set enable_seqscan = off"
 
 
+# So many completions may wait to be written; the threads of whoever has more wait with them.
+MOST_UNWRITTEN = 64
+CLOSE_SECONDS = 5.0
+
+
 @dataclass(frozen=True, slots=True)
-class _Ended:
-    """A job that has ended, and with which result."""
+class Ended:
+    """A job that has ended, its packed result, and who is to be told its state, None where the clerk has not got it."""
 
     lease: Lease
-    result: Mapping[str, Any] | None
+    result: str | None
+    tell: Callable[[State | None], object]
 
 
 class _Line:
@@ -84,7 +92,7 @@ class Clerk:
         self._worker = worker_name()
         self._takes, self._finishes = _Line(), _Line()
         self._taking: Together[UUID, Lease | None] = Together(self._taken)
-        self._finishing: Together[_Ended, State | None] = Together(self._finished)
+        self._finishing: Batcher[Ended] = Batcher("clerk", self._finish, most=MOST_UNWRITTEN)
 
     def take(self, job_id: UUID) -> Lease | None:
         """Take a job's lease as `leases.take` does."""
@@ -94,16 +102,18 @@ class Clerk:
         with db.transaction() as connection:
             return leases.take(connection, job_id, seconds=settings.current().job_lease_seconds, worker=self._worker)
 
-    def finish(self, lease: Lease, result: Mapping[str, Any] | None) -> State:
-        """Complete a job that had no transaction; raise LeaseLostError if it is no longer ours."""
-        finished = self._finishing.ask(_Ended(lease, result))
-        if finished is not None:
-            return finished
-        with db.transaction() as connection:
-            return leases.finish(connection, lease, result)
+    def finish(self, ended: Ended) -> None:
+        """Complete a job that had no transaction, together with others and soon."""
+        self._finishing.hand(ended)
+
+    def flush(self, seconds: float = CLOSE_SECONDS) -> None:
+        """Wait until what has ended is written, so long and no longer."""
+        if not self._finishing.flush(seconds):
+            _log.warning("completions not written, others will do these jobs once more", waited_seconds=seconds)
 
     def close(self) -> None:
-        """Close both connections."""
+        """Write what has ended, and close both connections."""
+        self.flush()
         self._takes.close()
         self._finishes.close()
 
@@ -114,10 +124,15 @@ class Clerk:
         # Two doorbells of one job have one answer between them.
         return [taken.pop(job_id, None) for job_id in wanted]
 
-    def _finished(self, ended: Sequence[_Ended]) -> list[State | None]:
-        with self._finishes.open() as connection:
-            states = leases.finish_free(connection, [(each.lease, each.result) for each in ended])
-        return [states.get(each.lease.job_id) for each in ended]
+    def _finish(self, ended: Sequence[Ended]) -> None:
+        states: Mapping[UUID, State] = {}
+        try:
+            with self._finishes.open() as connection:
+                states = leases.finish_free(connection, [(each.lease, each.result) for each in ended])
+        except Exception as error:  # noqa: BLE001  # of the connection, or of one of them: each is seen to alone
+            _log.warning("completions not written together", error=str(error).partition("\n")[0], jobs=len(ended))
+        for each in ended:
+            each.tell(states.get(each.lease.job_id))
 
 
 def worker_name() -> str:

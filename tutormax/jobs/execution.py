@@ -5,6 +5,7 @@ import threading
 import time
 import traceback
 from collections.abc import Callable
+from concurrent.futures import Future
 from contextlib import suppress
 from dataclasses import dataclass
 from enum import StrEnum
@@ -13,9 +14,8 @@ from typing import Any
 from uuid import UUID
 
 import msgspec
-import structlog
 from sqlalchemy import Connection
-from sqlalchemy.exc import DBAPIError, SQLAlchemyError
+from sqlalchemy.exc import DataError, DBAPIError, SQLAlchemyError
 
 from tutormax import db, failpoints, log, settings, tracing
 from tutormax.errors import NotNowError, PermanentError, TransientError
@@ -24,7 +24,7 @@ from tutormax.jobs import lease as leases
 from tutormax.jobs import limits as limiting
 from tutormax.jobs import ring
 from tutormax.jobs.arguments import Arguments
-from tutormax.jobs.clerk import clerk, worker_name
+from tutormax.jobs.clerk import Ended, clerk, worker_name
 from tutormax.jobs.job import (
     CancelInterruption,
     DeadlineInterruption,
@@ -86,26 +86,31 @@ class Plan:
 
 
 class _Given(threading.local):
-    answer: Answer | None = None
+    answer: Future[Answer] | None = None
 
 
 _given = _Given()
 
 
 def run(plan: Plan, job_id: UUID) -> Answer:
-    """Take the lease of a job and run it; the ledger says what came of it, whatever happens here."""
-    _given.answer = None
-    _given.answer = _run(plan, job_id)
-    return _given.answer
+    """Take the lease of a job, run it and return what the ledger was told, whatever happens here."""
+    return begin(plan, job_id).result()
 
 
-def given_answer() -> Answer | None:
-    """Return what this thread's last doorbell came to; None when it broke off."""
+def begin(plan: Plan, job_id: UUID) -> Future[Answer]:
+    """Take the lease of a job and run it; the answer comes when the ledger has been told of it, which may be later."""
+    given = _given.answer = Future()
+    _run(plan, job_id, given)
+    return given
+
+
+def given_answer() -> Future[Answer] | None:
+    """Return what this thread's last doorbell came to, or will; None when there was none."""
     # Not by the actor's return value: Dramatiq warns of each one that it may not store.
     return _given.answer
 
 
-def _run(plan: Plan, job_id: UUID) -> Answer:
+def _run(plan: Plan, job_id: UUID, given: Future[Answer]) -> None:
     limits = settings.current()
     try:
         lease = _taken(plan, job_id, limits)
@@ -118,17 +123,19 @@ def _run(plan: Plan, job_id: UUID) -> Answer:
             error=str(error).splitlines()[0],
         )
         time.sleep(AWAY_SECONDS)
-        return Answer(Outcome.LOST)
+        given.set_result(Answer(Outcome.LOST))
+        return
     if lease is None:
-        return Answer(Outcome.SKIPPED)
+        given.set_result(Answer(Outcome.SKIPPED))
+        return
     parent = TraceContext.parse(lease.trace_context)
     with tracing.span(f"process {lease.actor}", SpanKind.CONSUMER, parent, **_attributes(lease)) as span:
-        facts = _facts(lease) | {"trace_id": span.context.trace_id}
-        with structlog.contextvars.bound_contextvars(**facts):
-            outcome, exception = _attempt(plan, lease, limits)
-        _tell(span, outcome, exception)
-        _pass_on(plan, lease)
-        return Answer(outcome, lease, span.context.trace_id, exception)
+        attempt = _Attempt(plan, lease, limits, span.context.trace_id, given)
+        with log.about(attempt.facts):
+            attempt.run()
+        if span.recorded:
+            # It tells how its attempt ended, so it lasts until that is known.
+            _tell(span, given.result())
 
 
 def _pass_on(plan: Plan, lease: Lease) -> None:
@@ -160,10 +167,10 @@ def _attributes(lease: Lease) -> dict[str, str | int]:
     }
 
 
-def _tell(span: Span, outcome: Outcome, exception: str | None) -> None:
-    span.note(**{"tutormax.outcome": outcome.value})
-    if exception is not None:
-        span.fail(exception)
+def _tell(span: Span, answer: Answer) -> None:
+    span.note(**{"tutormax.outcome": answer.outcome.value})
+    if answer.exception is not None:
+        span.fail(answer.exception)
 
 
 def _taken(plan: Plan, job_id: UUID, limits: settings.Settings) -> Lease | None:
@@ -179,30 +186,85 @@ def _taken(plan: Plan, job_id: UUID, limits: settings.Settings) -> Lease | None:
     return lease
 
 
-def _attempt(plan: Plan, lease: Lease, limits: settings.Settings) -> tuple[Outcome, str | None]:
-    if lease.recoveries >= limits.job_max_recoveries:
-        return _quarantined(lease), "Quarantined"
-    job = Job(lease, db.engine(), lease_seconds=limits.job_lease_seconds, time_limit_seconds=plan.time_limit_seconds)
-    started = time.monotonic()
-    try:
-        with keeper().watch(job, partial(_given_up, plan, job, limits)):
-            failpoints.reach(Failpoint.BEFORE_EFFECT)
-            result = plan.function(job, **plan.arguments.unpack(job.lease.args))
-            failpoints.reach(Failpoint.AFTER_EFFECT)
-        # No longer watched: what is committed just when somebody looks is done, not lost.
-        state = job.complete(_builtins(result))
-        job.committed()
-    except BaseException as error:  # noqa: BLE001 - an actor may raise anything, and the ledger must hear of it
-        why = _interruption(error) or error
-        # First of all: what the attempt holds would keep its own outcome from being written.
-        _close(job, broken=isinstance(why, Interruption | DBAPIError))
-        outcome = _ended_badly(plan, job, limits, why)
-        return outcome, type(why).__name__ if outcome in FAILURES else None
-    _close(job, broken=False)
+class _Attempt:
+    """One attempt, from its lease until the ledger has been told how it ended."""
+
+    def __init__(
+        self, plan: Plan, lease: Lease, limits: settings.Settings, trace_id: str, given: Future[Answer]
+    ) -> None:
+        self.plan = plan
+        self.lease = lease
+        self.limits = limits
+        self.facts = _facts(lease) | {"trace_id": trace_id}
+        self._trace_id = trace_id
+        self._given = given
+        self._started = time.monotonic()
+
+    def run(self) -> None:
+        """Run the actor and complete its job, or have it completed."""
+        lease, limits = self.lease, self.limits
+        if lease.recoveries >= limits.job_max_recoveries:
+            self._ended(_quarantined(lease), "Quarantined")
+            return
+        seconds = self.plan.time_limit_seconds
+        job = Job(lease, db.engine(), lease_seconds=limits.job_lease_seconds, time_limit_seconds=seconds)
+        try:
+            with keeper().watch(job, partial(_given_up, self.plan, job, limits)):
+                failpoints.reach(Failpoint.BEFORE_EFFECT)
+                result = _packed(self.plan.function(job, **self.plan.arguments.unpack(lease.args)))
+                failpoints.reach(Failpoint.AFTER_EFFECT)
+            # No longer watched: what is committed just when somebody looks is done, not lost.
+            if not job.is_written:
+                failpoints.reach(Failpoint.BEFORE_COMMIT)
+                clerk().finish(Ended(lease, result, partial(self._written, result, time.monotonic())))
+                return
+            state = job.complete(result)
+            job.committed()
+        except BaseException as error:  # noqa: BLE001 - an actor may raise anything, and the ledger must hear of it
+            why = _interruption(error) or error
+            # First of all: what the attempt holds would keep its own outcome from being written.
+            _close(job, broken=isinstance(why, Interruption | DBAPIError))
+            outcome = _ended_badly(self.plan, job, limits, why)
+            self._ended(outcome, type(why).__name__ if outcome in FAILURES else None)
+            return
+        _close(job, broken=False)
+        self._done(state)
+
+    def _written(self, result: str | None, ended_at: float, state: State | None) -> None:
+        """Hear from the clerk that the job is completed; alone where it could not be had with the others."""
+        with log.about(self.facts):
+            try:
+                if state is not None:
+                    failpoints.reach(Failpoint.AFTER_COMMIT)
+                    self._done(state)
+                else:
+                    finish = partial(_finish, self.lease, result)
+                    self._ended(_settle(self.lease, Outcome.SUCCESS, finish, since=ended_at), None)
+            except DataError as error:
+                self._ended(_failed(self.plan, self.lease, self.limits, error), type(error).__name__)
+            except BaseException as error:  # noqa: BLE001 - others of the clerk's wait, and this one's answer is awaited
+                self._given.set_exception(error)
+
+    def _done(self, state: State) -> None:
+        if state is State.PENDING:
+            ring.ring([_doorbell(self.lease)])
+        _log.info("job done", seconds=round(time.monotonic() - self._started, 3))
+        self._ended(Outcome.SUCCESS, None)
+
+    def _ended(self, outcome: Outcome, exception: str | None) -> None:
+        _pass_on(self.plan, self.lease)
+        self._given.set_result(Answer(outcome, self.lease, self._trace_id, exception))
+
+
+def _finish(lease: Lease, result: str | None, connection: Connection) -> State:
+    state = leases.finish(connection, lease, result)
     if state is State.PENDING:
-        ring.ring([ring.Doorbell(job.id, job.lease.actor, job.lease.queue)])
-    _log.info("job done", seconds=round(time.monotonic() - started, 3))
-    return Outcome.SUCCESS, None
+        db.after_commit(connection, partial(ring.ring, [_doorbell(lease)]))
+    return state
+
+
+def _doorbell(lease: Lease) -> ring.Doorbell:
+    return ring.Doorbell(lease.job_id, lease.actor, lease.queue)
 
 
 def _interruption(error: BaseException | None) -> Interruption | None:
@@ -210,9 +272,9 @@ def _interruption(error: BaseException | None) -> Interruption | None:
     return error if error is None or isinstance(error, Interruption) else _interruption(error.__context__)
 
 
-def _builtins(result: object) -> dict[str, Any] | None:
+def _packed(result: object) -> str | None:
     built = msgspec.to_builtins(result)
-    return built if built is None or isinstance(built, dict) else {"result": built}
+    return leases.packed(built if built is None or isinstance(built, dict) else {"result": built})
 
 
 def _close(job: Job, *, broken: bool) -> None:
@@ -290,12 +352,14 @@ def _traceback(error: BaseException) -> str | None:
     return None if isinstance(error, TimeLimitExceededError) else "".join(traceback.format_exception(error))
 
 
-def _settle(lease: Lease, outcome: Outcome, write: Callable[[Connection], State]) -> Outcome:
+def _settle(
+    lease: Lease, outcome: Outcome, write: Callable[[Connection], State], *, since: float | None = None
+) -> Outcome:
     """Write how an attempt ended; if the database is away for longer, the lease runs out and the job is recovered.
 
     A completion whose answer was cut off may have arrived all the same: the ledger knows.
     """
-    end = time.monotonic() + SETTLE_SECONDS
+    end = (time.monotonic() if since is None else since) + SETTLE_SECONDS
     while True:
         try:
             with db.transaction() as connection:
@@ -305,6 +369,9 @@ def _settle(lease: Lease, outcome: Outcome, write: Callable[[Connection], State]
                 write(connection)
         except LeaseLostError:
             return _lost(lease)
+        except DataError:
+            # No other time will take it.
+            raise
         except SQLAlchemyError as error:
             # Nothing else could be done with the database away; and whoever falls silent here is taken for dead.
             last = keeper().shutting_down or time.monotonic() >= end

@@ -12,7 +12,6 @@ from sqlalchemy import Connection, Engine, text
 from tutormax import db, failpoints
 from tutormax.failpoints import Failpoint
 from tutormax.jobs import lease as leases
-from tutormax.jobs.clerk import clerk
 from tutormax.jobs.lease import Lease, State
 
 
@@ -123,20 +122,17 @@ class Job:
         if driver is not None:
             driver.cancel_safe(timeout=2)
 
-    def complete(self, result: dict[str, Any] | None) -> State:
-        """Commit what the actor wrote together with the job's completion; raise LeaseLostError if it is not ours."""
-        if self._connection is None:
-            return self._completed_by_clerk(result)
+    @property
+    def is_written(self) -> bool:
+        """Whether it has a transaction of its own, in which it completes."""
+        return self._connection is not None
+
+    def complete(self, result: str | None) -> State:
+        """Commit what the actor wrote, the job's completion and its packed result; raise LeaseLostError if not ours."""
         connection = self.connection
         state = leases.finish(connection, self.lease, result)
         failpoints.reach(Failpoint.BEFORE_COMMIT)
         connection.commit()
-        failpoints.reach(Failpoint.AFTER_COMMIT)
-        return state
-
-    def _completed_by_clerk(self, result: dict[str, Any] | None) -> State:
-        failpoints.reach(Failpoint.BEFORE_COMMIT)
-        state = clerk().finish(self.lease, result)
         failpoints.reach(Failpoint.AFTER_COMMIT)
         return state
 

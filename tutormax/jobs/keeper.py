@@ -20,6 +20,7 @@ from sqlalchemy import Connection
 from sqlalchemy.exc import SQLAlchemyError
 
 from tutormax import db, log, queries, settings
+from tutormax.jobs.clerk import clerk
 from tutormax.jobs.job import (
     CancelInterruption,
     DeadlineInterruption,
@@ -40,6 +41,7 @@ BEAT_SECONDS = 0.25
 REPEAT_SECONDS = 5.0
 # A worker that shuts down waits so long for a job that was told to stop; others of the process, too, when one is stuck.
 STOP_SECONDS = 4.0
+FLUSH_SECONDS = 1.0
 
 GiveUp = Callable[[type[Interruption]], object]
 
@@ -146,6 +148,8 @@ class Keeper(threading.Thread):
             late = now >= one.deadline
             _log.error("job cannot be stopped, its process is ended", job_id=str(one.job.id), past_its_limit=late)
             one.give_up(DeadlineInterruption if late else ShutdownInterruption)
+        # Others of this process may have ended just now.
+        clerk().flush(FLUSH_SECONDS)
         os._exit(1)
 
     def _tell_the_late(self, now: float) -> None:

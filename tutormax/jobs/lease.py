@@ -78,8 +78,8 @@ def take_free(connection: Connection, job_ids: Sequence[UUID], *, seconds: float
     return {row.job_id: Lease(*row) for row in connection.execute(queries.load("lease_jobs"), bound)}
 
 
-def finish(connection: Connection, lease: Lease, result: Mapping[str, Any] | None) -> State:
-    """Complete a job in the transaction of its effect; raise LeaseLostError if it is no longer ours.
+def finish(connection: Connection, lease: Lease, result: str | None) -> State:
+    """Complete a job in the transaction of its effect, with a packed result; raise LeaseLostError if it is not ours.
 
     The state is `pending` when the job was asked for once more while it ran.
     """
@@ -92,12 +92,12 @@ def finish(connection: Connection, lease: Lease, result: Mapping[str, Any] | Non
     return finished[lease.job_id]
 
 
-def finish_free(connection: Connection, ended: Sequence[tuple[Lease, Mapping[str, Any] | None]]) -> dict[UUID, State]:
-    """Complete those jobs that are still ours; one whose row is locked is not waited for."""
+def finish_free(connection: Connection, ended: Sequence[tuple[Lease, str | None]]) -> dict[UUID, State]:
+    """Complete those jobs that are still ours, with packed results; one whose row is locked is not waited for."""
     bound = {
         "job_ids": [lease.job_id for lease, _ in ended],
         "fences": [lease.fence for lease, _ in ended],
-        "results": [_json(result) for _, result in ended],
+        "results": [result for _, result in ended],
     }
     return {row.job_id: State(row.state) for row in connection.execute(queries.load("finish_jobs"), bound)}
 
@@ -141,7 +141,7 @@ def hold(connection: Connection, lease: Lease, *, seconds: float, cursor: Any = 
         "hold_job",
         lease,
         seconds=seconds,
-        cursor=_json(cursor),
+        cursor=packed(cursor),
     )
 
 
@@ -171,7 +171,8 @@ def _keepable(text: str) -> str:
     )
 
 
-def _json(value: object) -> str | None:
+def packed(value: object) -> str | None:
+    """Return a result or a cursor as the ledger keeps it, JSON text; raise TypeError where it is none."""
     return None if value is None else orjson.dumps(value, option=orjson.OPT_NON_STR_KEYS).decode()
 
 

@@ -1,7 +1,7 @@
 """Asking for work: job rows inserted in the caller's transaction, rung once it has committed."""
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from datetime import datetime
 from functools import partial
 from typing import Any
@@ -45,9 +45,8 @@ def insert(connection: Connection, requests: Iterable[Request]) -> list[UUID]:
     if not wanted:
         return []
     with tracing.span(f"send {wanted[0].actor}", SpanKind.PRODUCER, tracing.current()) as span:
-        context = str(span.context)
-        asked = [each if each.trace_context else replace(each, trace_context=context) for each in wanted]
-        rows = connection.execute(queries.load("insert_jobs"), {"requests": msgspec.json.encode(asked).decode()}).all()
+        bound = {"requests": msgspec.json.encode(wanted).decode(), "trace_context": str(span.context)}
+        rows = connection.execute(queries.load("insert_jobs"), bound).all()
     due = [ring.Doorbell(row.job_id, row.actor, row.queue, row.priority) for row in rows if row.due]
     if due:
         db.after_commit(connection, partial(ring.ring_within, due, settings.current().relay_window))

@@ -9,7 +9,8 @@ with ours as (
             job_id, fence, result
         )
     inner join jobs on held.job_id = jobs.job_id
-    where jobs.fence = held.fence and jobs.state = 'running'
+    -- Who has a lease is running; said by its state, the planner may read all of jobs_leased (see lease_jobs).
+    where jobs.fence = held.fence and jobs.lease_until is not null
     -- In one order, so that no two workers wait for each other.
     order by jobs.job_id
     for update of jobs skip locked

@@ -46,7 +46,7 @@ inserted as (
         coalesce(slot, run_at, clock_timestamp()) as slot,
         coalesce(run_at, clock_timestamp()) as available_at,
         expires_at,
-        trace_context,
+        coalesce(trace_context, :trace_context) as trace_context,
         requested_by
     from requested
     on conflict (actor, dedupe_key) where dedupe_key is not null and state in ('pending', 'running')

@@ -8,10 +8,12 @@ with free as (
     where
         job_id = any(cast(:job_ids as uuid[]))
         and (expires_at is null or expires_at > clock_timestamp())
-        and (
-            (state = 'pending' and available_at <= clock_timestamp())
-            or (state = 'running' and lease_until < clock_timestamp() and (recoveries = 0 or rung_at is not null))
-        )
+        -- By case: told of a state, the planner reads all of that state's own index, which is small in its eyes and in
+        -- truth lists every job that has left the state since the last vacuum.
+        and case state
+            when 'pending' then available_at <= clock_timestamp()
+            when 'running' then lease_until < clock_timestamp() and (recoveries = 0 or rung_at is not null)
+        end
     -- In one order, so that no two workers wait for each other.
     order by job_id
     for update skip locked

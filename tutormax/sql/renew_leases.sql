@@ -9,5 +9,6 @@ update jobs set
     lease_until = clock_timestamp() + make_interval(secs => :seconds),
     progress = coalesce(held.progress, jobs.progress)
 from held
-where jobs.job_id = held.job_id and jobs.fence = held.fence and jobs.state = 'running'
+-- Who has a lease is running; said by its state, the planner may read all of jobs_leased (see lease_jobs).
+where jobs.job_id = held.job_id and jobs.fence = held.fence and jobs.lease_until is not null
 returning jobs.job_id, jobs.cancel_requested

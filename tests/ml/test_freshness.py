@@ -6,8 +6,8 @@ import pytest
 from sqlalchemy import Connection
 
 from ml import evidence
+from ml.challenger import SQL
 from ml.gate import Decision, judge
-from ml.training_run import SQL
 from tests.conftest import NOW
 from tests.factories import add_event, add_feedback, add_organization, add_session, add_tutor
 from tutormax import queries

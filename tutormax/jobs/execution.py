@@ -234,37 +234,40 @@ class _Attempt:
         """Hear from the clerk that the job is completed; alone where it could not be had with the others."""
         with log.about(self.facts):
             try:
+                if state is None:
+                    state = self._finished_alone(result, ended_at)
                 if state is not None:
                     failpoints.reach(Failpoint.AFTER_COMMIT)
                     self._done(state)
-                else:
-                    finish = partial(_finish, self.lease, result)
-                    self._ended(_settle(self.lease, Outcome.SUCCESS, finish, since=ended_at), None)
             except DataError as error:
                 self._ended(_failed(self.plan, self.lease, self.limits, error), type(error).__name__)
             except BaseException as error:  # noqa: BLE001 - others of the clerk's wait, and this one's answer is awaited
                 self._given.set_exception(error)
 
+    def _finished_alone(self, result: str | None, ended_at: float) -> State | None:
+        """Complete the job in a transaction of its own; return None where it is lost, and has been answered."""
+        states: list[State] = []
+
+        def finish(connection: Connection) -> State:
+            states.append(leases.finish(connection, self.lease, result))
+            return states[-1]
+
+        outcome = _settle(self.lease, Outcome.SUCCESS, finish, since=ended_at)
+        if outcome is not Outcome.SUCCESS:
+            self._ended(outcome, None)
+            return None
+        # Nothing was written where an earlier try had arrived after all.
+        return states[-1] if states else State.DONE
+
     def _done(self, state: State) -> None:
         if state is State.PENDING:
-            ring.ring([_doorbell(self.lease)])
+            ring.ring([ring.Doorbell(self.lease.job_id, self.lease.actor, self.lease.queue)])
         _log.info("job done", seconds=round(time.monotonic() - self._started, 3))
         self._ended(Outcome.SUCCESS, None)
 
     def _ended(self, outcome: Outcome, exception: str | None) -> None:
         _pass_on(self.plan, self.lease)
         self._given.set_result(Answer(outcome, self.lease, self._trace_id, exception))
-
-
-def _finish(lease: Lease, result: str | None, connection: Connection) -> State:
-    state = leases.finish(connection, lease, result)
-    if state is State.PENDING:
-        db.after_commit(connection, partial(ring.ring, [_doorbell(lease)]))
-    return state
-
-
-def _doorbell(lease: Lease) -> ring.Doorbell:
-    return ring.Doorbell(lease.job_id, lease.actor, lease.queue)
 
 
 def _interruption(error: BaseException | None) -> Interruption | None:

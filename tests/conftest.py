@@ -9,7 +9,7 @@ from pathlib import Path
 
 import hypothesis
 import pytest
-from sqlalchemy import Connection, Engine, make_url
+from sqlalchemy import Connection, Engine, make_url, text
 
 from tests.schema_ahead import widen
 from tests.surroundings import environment
@@ -21,6 +21,7 @@ hypothesis.settings.load_profile("tutormax")
 
 # The month in which the tests play; factories write around it.
 NOW = datetime(2026, 6, 15, 12, 0, tzinfo=UTC)
+TEMPLATE = "migrated"
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
@@ -119,16 +120,28 @@ def own_database(endpoints: servers.Endpoints, engine: Engine, whose: str) -> It
     """Make a migrated database that this process uses for a while; whoever it is for gives it its name."""
     name = f"test_{abs(hash(whose)):x}"
     with engine.connect().execution_options(isolation_level="AUTOCOMMIT") as connection:
-        connection.exec_driver_sql(f"create database {name}")
-    url = make_url(endpoints.database_url).set(database=name).render_as_string(hide_password=False)
-    own = db.connect(url)
-    with own.begin() as connection:
-        _migrate(connection)
-    own.dispose()
+        there = connection.execute(text("select true from pg_database where datname = :name"), {"name": TEMPLATE})
+        if there.scalar_one_or_none() is None:
+            connection.exec_driver_sql(f"create database {TEMPLATE}")
+            _migrate_alone(_url_of(endpoints, TEMPLATE))
+        # A copy takes a tenth of the time that the migrations take.
+        connection.exec_driver_sql(f"create database {name} template {TEMPLATE}")
+    url = _url_of(endpoints, name)
     with environment(DATABASE_URL=url):
         yield url
     with engine.connect().execution_options(isolation_level="AUTOCOMMIT") as connection:
         connection.exec_driver_sql(f"drop database {name} with (force)")
+
+
+def _url_of(endpoints: servers.Endpoints, name: str) -> str:
+    return make_url(endpoints.database_url).set(database=name).render_as_string(hide_password=False)
+
+
+def _migrate_alone(url: str) -> None:
+    own = db.connect(url)
+    with own.begin() as connection:
+        _migrate(connection)
+    own.dispose()
 
 
 def _migrate(connection: Connection) -> None:

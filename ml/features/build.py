@@ -25,11 +25,11 @@ FURTHEST_BOOKING = timedelta(days=7)
 # As many as one statement answers within a second or two, far below any time limit.
 CHUNK = 1000
 
-PLANNED = text(
-    "select current_setting('plan_cache_mode') as plan_cache_mode, current_setting('enable_seqscan') as enable_seqscan"
-)
+PLANNER = {"plan_cache_mode": "force_generic_plan", "enable_seqscan": "off", "enable_bitmapscan": "off"}
+PLANNED = text("select current_setting(name) from unnest(cast(:names as text[])) as asked (name)")
 PLAN = text(
-    "select set_config('plan_cache_mode', :plan_cache_mode, true), set_config('enable_seqscan', :enable_seqscan, true)"
+    "select set_config(name, setting, true)"
+    " from unnest(cast(:names as text[]), cast(:settings as text[])) as given (name, setting)"
 )
 
 
@@ -76,7 +76,7 @@ class FeatureMatrix:
 def build(connection: Connection, spine: Spine, *, statement: TextClause | None = None) -> FeatureMatrix:
     """Return the features of a spine, without the rows of tutors who were not yet known at their instant."""
     chosen = queries.load("features", SQL) if statement is None else statement
-    with _one_plan(connection):
+    with one_plan(connection):
         rows = [row for chunk in _chunks(len(spine)) for row in _read(connection, spine, chunk, chosen)]
     known = np.array([position for position, *_ in rows], dtype=np.intp)
     values = np.array([features for _, *features in rows], dtype=np.float32).reshape(-1, len(NAMES))
@@ -121,10 +121,13 @@ def _read(
 
 
 @contextmanager
-def _one_plan(connection: Connection) -> Iterator[None]:
-    # Every spine is read best by the indexes on tutor and time. So one plan is made and kept, for one tutor's is made
-    # in more time than it runs; and none that scans, however little is known yet of a month just begun.
-    planned = connection.execute(PLANNED).one()
-    connection.execute(PLAN, {"plan_cache_mode": "force_generic_plan", "enable_seqscan": "off"})
+def one_plan(connection: Connection) -> Iterator[None]:
+    """Let whatever reads features within the block keep one plan."""
+    # Every spine is read best by the indexes on tutor and time, which hold nearly all there is to read. So one plan is
+    # made and kept, for one tutor's is made in more time than it runs; and none that reads the tables in another way,
+    # however little is known yet of a month just begun.
+    names = {"names": list(PLANNER)}
+    planned = connection.execute(PLANNED, names).scalars().all()
+    connection.execute(PLAN, names | {"settings": list(PLANNER.values())})
     yield
-    connection.execute(PLAN, planned._asdict())
+    connection.execute(PLAN, names | {"settings": planned})

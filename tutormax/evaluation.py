@@ -150,7 +150,11 @@ def _judge(connection: Connection, judgements: Sequence[Judgement]) -> int:
 
 def _after(connection: Connection, judgements: Sequence[Judgement]) -> list[Judgement]:
     """Return the judgements that hold no longer if these change, because an evaluation came between."""
-    tutor_ids, window_ends, _ = zip(*judgements, strict=True)
+    newest = connection.execute(select(func.max(evaluations.c.window_end))).scalar_one()
+    earlier = [one for one in judgements if newest is not None and one.window_end < newest]
+    if not earlier:
+        return []
+    tutor_ids, window_ends, _ = zip(*earlier, strict=True)
     pairs = {"tutor_ids": list(tutor_ids), "window_ends": list(window_ends)}
     return [Judgement(*row) for row in connection.execute(queries.load("evaluation/judgements_after"), pairs)]
 

@@ -1,4 +1,4 @@
-"""Whatever features read of a tutor lies together in the indexes on tutor and time."""
+"""What features read of a tutor lies together in the indexes on tutor and time; resignations have one of their own."""
 
 from alembic import op
 
@@ -25,6 +25,12 @@ create index sessions_late on sessions (session_id, scheduled_start) include (ou
 where late_start_minutes > 10;
 """
 
+# Few among many events, and asked for whenever somebody wants to know who is active.
+RESIGNATIONS = """
+create index tutor_events_resigned on tutor_events (event_time, tutor_id) include (ingested_at)
+where event_type = 'resignation'
+"""
+
 NARROW = """
 create index sessions_tutor on sessions (tutor_id, scheduled_start) include (status, outcome_known_at);
 create index student_feedback_tutor on student_feedback (tutor_id, submitted_at);
@@ -35,10 +41,12 @@ create index tutor_events_tutor on tutor_events (tutor_id, event_time);
 def upgrade() -> None:
     """Put beside each key of a tutor's facts what features ask of them."""
     _replace_by(WIDE)
+    op.execute(RESIGNATIONS)
 
 
 def downgrade() -> None:
     """Keep the keys alone."""
+    op.execute("drop index tutor_events_resigned")
     _replace_by(NARROW)
 
 

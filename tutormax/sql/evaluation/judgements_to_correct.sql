@@ -16,11 +16,18 @@ cross join lateral (
     union distinct
 
     select metrics.window_end
-    from tutor_performance_metrics as metrics
-    where
-        metrics.tutor_id = touched_tutors.tutor_id
-        and metrics.window_end >= touched_tutors.earliest
-        and metrics.window_end < touched_tutors.latest + interval '2160 hours'
+    from (values (7), (30), (90)) as lengths (window_days)
+    cross join lateral (
+        select stored.window_end
+        from tutor_performance_metrics as stored
+        where
+            stored.tutor_id = touched_tutors.tutor_id
+            and stored.window_days = lengths.window_days
+            and stored.window_end >= touched_tutors.earliest
+            and stored.window_end < touched_tutors.latest + interval '2160 hours'
+        -- By itself for each length, and so by the index of a tutor's rows: that of window ends holds everybody's.
+        offset 0 -- noqa: AM09
+    ) as metrics
 ) as quarter_hours
 cross join lateral (
     select

@@ -3,6 +3,7 @@
 from datetime import UTC, datetime
 
 import numpy as np
+import pytest
 from sqlalchemy import Connection, text
 
 from tutormax.generation import copying, instants
@@ -68,13 +69,21 @@ def test_nothing_is_copied_for_no_rows(connection: Connection) -> None:
     assert copying.copy(connection, "no_such_table", {"a": copying.int4(np.zeros(0, np.int64))}) == 0
 
 
-def test_names_are_distinct_and_depend_on_seed_and_kind() -> None:
+@pytest.mark.parametrize("kind", Kind)
+def test_names_are_distinct_and_depend_on_seed_and_kind(kind: Kind) -> None:
     serials = np.arange(5000)
 
-    names = external_ids(7, Kind.SESSION, serials)
+    names = external_ids(7, kind, serials)
 
     assert len(set(names)) == 5000
     assert {len(name) for name in names} == {DIGITS}
-    assert not set(names) & set(external_ids(7, Kind.FEEDBACK, serials))
-    assert not set(names) & set(external_ids(8, Kind.SESSION, serials))
-    assert external_digits(7, Kind.SESSION, serials[:1]).tobytes().decode() == names[0]
+    assert not any(set(names) & set(external_ids(7, other, serials)) for other in Kind if other is not kind)
+    assert not set(names) & set(external_ids(8, kind, serials))
+    assert external_digits(7, kind, serials[:1]).tobytes().decode() == names[0]
+
+
+@pytest.mark.parametrize("kind", [Kind.FEEDBACK, Kind.EVENT])
+def test_names_of_feedback_and_events_rise_with_their_numbers(kind: Kind) -> None:
+    names = external_ids(7, kind, np.array([0, 1, 15, 16, 255, 256, 70_000, 2**31]))
+
+    assert names == sorted(names)

@@ -1,4 +1,4 @@
-"""Names without meaning: a bijection of 64 bits, so that two rows of one kind never share a name."""
+"""Names without meaning: 64 bits, so that two rows of one kind never share a name."""
 
 from enum import IntEnum
 from typing import Any
@@ -22,6 +22,12 @@ class Kind(IntEnum):
     EVENT = 5
 
 
+# The names of what there is most of rise with their numbers (below 2^32), so that an index takes them at its end and
+# not everywhere. Nobody looks these two up by name, so a world may be continued that was begun with other names.
+_RISING = (Kind.FEEDBACK, Kind.EVENT)
+_HALF = np.uint64(32)
+
+
 def scrambled(numbers: Integers | NDArray[np.uint64]) -> NDArray[np.uint64]:
     """Return 64 bits for each number that look like chance and are never the same for two numbers (splitmix64)."""
     mixed = numbers.astype(np.uint64) + np.uint64(0x9E3779B97F4A7C15)
@@ -33,7 +39,11 @@ def scrambled(numbers: Integers | NDArray[np.uint64]) -> NDArray[np.uint64]:
 def external_digits(seed: int, kind: Kind, serials: Integers) -> NDArray[Any]:
     """Return the names of serial numbers, as one row of ASCII hexadecimal digits each."""
     key = scrambled(np.array([seed * 8 + kind]))
-    octets = scrambled(serials.astype(np.uint64) ^ key).astype(">u8").view(np.uint8)
+    numbers = serials.astype(np.uint64)
+    names = scrambled(numbers ^ key)
+    if kind in _RISING:
+        names = numbers << _HALF | names >> _HALF
+    octets = names.astype(">u8").view(np.uint8)
     return _HEX[octets].view(np.uint8).reshape(-1, DIGITS)
 
 

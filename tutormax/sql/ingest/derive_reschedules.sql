@@ -35,7 +35,9 @@ compared as (
 removed as (
     delete from tutor_events using compared
     where
-        tutor_events.event_id = compared.event_id
+        tutor_events.organization_id = compared.organization_id
+        and tutor_events.external_id = compared.external_id
+        and tutor_events.event_id = compared.event_id
         and tutor_events.event_time = compared.former_time
         and not compared.tutor_rescheduled
     returning compared.former_tutor as tutor_id
@@ -48,7 +50,9 @@ changed as (
         ingested_at = compared.ingested_at
     from compared
     where
-        tutor_events.event_id = compared.event_id
+        tutor_events.organization_id = compared.organization_id
+        and tutor_events.external_id = compared.external_id
+        and tutor_events.event_id = compared.event_id
         and tutor_events.event_time = compared.former_time
         and compared.tutor_rescheduled
         and (tutor_events.tutor_id, tutor_events.event_time) <> (compared.tutor_id, compared.event_time)

@@ -55,6 +55,8 @@ changed as (
     from compared
     where
         cast(:any_known as boolean)
+        and tutor_events.organization_id = compared.organization_id
+        and tutor_events.external_id = compared.external_id
         and tutor_events.event_id = compared.event_id
         and tutor_events.event_time = compared.former_time
         and is_changed

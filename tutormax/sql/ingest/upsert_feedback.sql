@@ -49,6 +49,8 @@ changed as (
     from compared
     where
         cast(:any_known as boolean)
+        and student_feedback.organization_id = compared.organization_id
+        and student_feedback.external_id = compared.external_id
         and student_feedback.feedback_id = compared.feedback_id
         and student_feedback.submitted_at = compared.former_time
         and is_changed

@@ -16,7 +16,8 @@ Octets = NDArray[np.uint8]
 
 _HEADER = b"PGCOPY\n\xff\r\n\0" + bytes(8)
 _TRAILER = b"\xff\xff"
-ROWS_AT_ONCE = 4096
+# No more than a socket holds: PostgreSQL stores those while the next are made.
+ROWS_AT_ONCE = 1024
 _POSTGRES_EPOCH = instants.of(datetime(2000, 1, 1, tzinfo=UTC))
 
 
@@ -95,7 +96,6 @@ def copy(connection: Connection, table: str, columns: Mapping[str, Field]) -> in
     names = ", ".join(columns)
     with driver.cursor() as cursor, cursor.copy(f"copy {table} ({names}) from stdin with (format binary)") as stream:
         stream.write(_HEADER)
-        # In parts, so that PostgreSQL stores one while the next is made.
         for start in range(0, count, ROWS_AT_ONCE):
             stream.write(encoded([field.part(start, start + ROWS_AT_ONCE) for field in columns.values()]))
         stream.write(_TRAILER)

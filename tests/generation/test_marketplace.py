@@ -8,7 +8,7 @@ import pytest
 from tutormax.generation import observables, world
 from tutormax.generation.archive import packed, unpacked
 from tutormax.generation.instants import DAY, HOUR, NEVER
-from tutormax.generation.marketplace import Marketplace, Told, opened, tell
+from tutormax.generation.marketplace import Marketplace, Told, already_there, opened, tell
 from tutormax.generation.process import BASELINES, CLASS_OF, Integers, Parameters
 from tutormax.generation.rows import EVENT_TYPES, Events, EventType, Status
 
@@ -154,6 +154,14 @@ def test_nobody_knows_anything_before_it_happened(days: list[tuple[world.Day, To
         assert ((cancelled.booked <= cancelled.cancelled) & (cancelled.cancelled < cancelled.start)).all()
         assert (rows.feedback.known >= rows.feedback.submitted).all()
         assert (rows.events.known >= rows.events.happened).all()
+
+
+def test_nobody_is_booked_for_before_being_known(morning: Marketplace, days: list[tuple[world.Day, Told]]) -> None:
+    told = Told.concatenated([already_there(morning), *(rows for _, rows in days)])
+    known = np.full(int(told.students.student.max()) + 1, NEVER)
+    known[told.students.student] = told.students.known
+
+    assert (known[told.booked.student] <= told.booked.booking_known).all()
 
 
 def test_tutors_do_not_teach_two_at_once(days: list[tuple[world.Day, Told]]) -> None:

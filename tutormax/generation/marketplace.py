@@ -133,11 +133,11 @@ def tell(marketplace: Marketplace) -> tuple[Told, Marketplace]:
     remaining = marketplace.book.take(~leaves & ~is_due)
     desk, booked = agenda.book_ahead(desk, counts, remaining)
     events = reactions.of_the_day(desk, day.draws, day.resigned.ordinal, marketplace.next_event)
-    firsts = extra.take(extra_roles == Role.FIRST)
+    bookings = Sessions.concatenated([extra, booked])
     told = Told(
         tutors=day.joining,
-        students=Students.concatenated([arrivals, Students(firsts.student, firsts.booking_known)]),
-        booked=Sessions.concatenated([extra, booked]),
+        students=Students.concatenated([arrivals, _newcomers(extra.student[extra_roles == Role.FIRST], bookings)]),
+        booked=bookings,
         decided=Sessions.concatenated([decided, abandoned]),
         feedback=feedback,
         events=events,
@@ -177,6 +177,13 @@ def _opened_desk(marketplace: Marketplace, day: Day) -> tuple[Desk, Students]:
     )
     since = np.repeat(joined_at(new), seated.size)
     return desk, Students(marketplace.next_student + np.arange(count), desk.arrival(since))
+
+
+def _newcomers(students: Integers, bookings: Sessions) -> Students:
+    """Return students who come today, each known as soon as the first booking that names them."""
+    in_time = bookings.take(np.argsort(bookings.booking_known, kind="stable"))
+    named, first = np.unique(in_time.student, return_index=True)
+    return Students(students, in_time.booking_known[first[np.searchsorted(named, students)]])
 
 
 def _decide(desk: Desk, sessions: Sessions, roles: Integers, day: Day) -> tuple[Sessions, Feedback]:

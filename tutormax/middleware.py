@@ -12,6 +12,7 @@ from dramatiq.middleware import Middleware
 from dramatiq.worker import Worker
 
 from tutormax import failpoints, log, settings, tracing
+from tutormax.broker import DoorbellBroker
 from tutormax.failpoints import Failpoint
 from tutormax.instrumentation import Instrumentation
 from tutormax.jobs.clerk import clerk
@@ -36,6 +37,11 @@ class Lifecycle(Middleware):
         tracing.configure(limits.tracing_endpoint, limits.service or "tutormax-worker")
         if sys.platform == "linux":
             ctypes.CDLL(None, use_errno=True).prctl(PR_SET_PDEATHSIG, signal.SIGTERM)
+
+    def after_worker_boot(self, broker: dramatiq.Broker, worker: Worker) -> None:
+        """Take leases beforehand where no other queue's job can get in before."""
+        if isinstance(broker, DoorbellBroker):
+            broker.leases_beforehand = len(worker.consumers) == 1
 
     def before_worker_shutdown(self, broker: dramatiq.Broker, worker: Worker) -> None:
         """Ask running jobs to stop, those that do not end by themselves in a moment."""

@@ -73,6 +73,8 @@ class DoorbellBroker(dramatiq.Broker):
         self._fit = fit
         # Made on first use, and never inherited by a fork.
         self._carrier = PerProcess(lambda: open_carrier(self.url))
+        # Whether a doorbell that is fetched has a thread to itself; said when a worker is up that has one queue.
+        self.leases_beforehand = False
         # When each queue's consumer last went round its loop, by a clock that nobody sets.
         self.polled_at: dict[str, float] = {}
         self._told_at: dict[str, float] = {}

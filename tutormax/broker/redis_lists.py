@@ -16,8 +16,8 @@ from redis.retry import Retry
 from tutormax import metrics
 from tutormax.broker.carrier import ANSWER_SECONDS, MALFORMED_KEPT, BrokerAwayError, Parcel
 from tutormax.broker.consumer import BLOCK_SECONDS, DoorbellConsumer
-from tutormax.broker.envelope import LARGEST_DOORBELL_BYTES, is_doorbell
-from tutormax.jobs import ring
+from tutormax.broker.envelope import LARGEST_DOORBELL_BYTES, is_doorbell, unpack
+from tutormax.jobs import beforehand, ring
 from tutormax.jobs.ring import Doorbell, Reason
 
 # Large messages among them are held in memory for a moment.
@@ -147,6 +147,8 @@ class RedisConsumer(DoorbellConsumer):
             self._let_others_be_free()
             self._fetched.extend(self._lists().take(self.queue, max(1, self.limit - self._held)))
             self._in_company = len(self._fetched) > 1
+            if self.broker.leases_beforehand:
+                beforehand.take(list(self._doorbells(self._fetched)))
         self._more = bool(self._fetched)
         if self._fetched:
             return self._fetched.popleft()
@@ -164,8 +166,15 @@ class RedisConsumer(DoorbellConsumer):
         """Put back what was fetched and not handed out, if Redis can be reached; otherwise the relay rings again."""
         fetched, self._fetched = list(self._fetched), deque()
         if fetched:
+            beforehand.give_back([each.job_id for each in self._doorbells(fetched)])
             with suppress(BrokerAwayError):
                 self._lists().put_back(self.queue, fetched, [])
+
+    def _doorbells(self, fetched: Iterable[bytes]) -> Iterator[Doorbell]:
+        for raw in fetched:
+            with suppress(ValueError, RecursionError):
+                message = unpack(raw, self.queue)
+                yield Doorbell(UUID(message.args[0]), message.actor_name, self.queue)
 
     def sweep(self) -> None:
         """Put aside all that is no doorbell among the next ones: where one was, there may be thousands.
@@ -211,6 +220,7 @@ class RedisConsumer(DoorbellConsumer):
             for message in messages
         ]
         if back:
+            beforehand.give_back([each.job_id for each in back])
             ring.ring(back)
 
 

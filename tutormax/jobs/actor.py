@@ -51,6 +51,7 @@ class JobActor(Generic[P, R]):
         self.queue_name = str(queue)
         self.priority = priority
         self.time_limit_seconds = time_limit
+        self.limit = limit
         self.arguments = Arguments(function)
         self._plan = execution.Plan(function, self.arguments, time_limit, max_retries, limit)
         self.__doc__ = function.__doc__

@@ -6,6 +6,7 @@ of their effect. What the clerk cannot have at once, because somebody has locked
 
 import os
 import socket
+import threading
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
@@ -91,16 +92,28 @@ class Clerk:
     def __init__(self) -> None:
         self._worker = worker_name()
         self._takes, self._finishes = _Line(), _Line()
+        self._one_takes = threading.Lock()
+        self._beforehand: dict[UUID, Lease] = {}
         self._taking: Together[UUID, Lease | None] = Together(self._taken)
         self._finishing: Batcher[Ended] = Batcher("clerk", self._finish, most=MOST_UNWRITTEN)
 
     def take(self, job_id: UUID) -> Lease | None:
         """Take a job's lease as `leases.take` does."""
-        taken = self._taking.ask(job_id)
+        taken = self._beforehand.pop(job_id, None) or self._taking.ask(job_id)
         if taken is not None:
             return taken
         with db.transaction() as connection:
             return leases.take(connection, job_id, seconds=settings.current().job_lease_seconds, worker=self._worker)
+
+    def take_beforehand(self, job_ids: Sequence[UUID]) -> None:
+        """Take the leases that can be had at once, for the threads that will ask for them in a moment."""
+        for job_id, lease in zip(job_ids, self._taken(job_ids), strict=True):
+            if lease is not None:
+                self._beforehand[job_id] = lease
+
+    def not_begun(self, job_ids: Sequence[UUID]) -> list[Lease]:
+        """Return the leases that were taken beforehand for these jobs; they are the caller's now."""
+        return [lease for job_id in job_ids if (lease := self._beforehand.pop(job_id, None)) is not None]
 
     def finish(self, ended: Ended) -> None:
         """Complete a job that had no transaction, together with others and soon."""
@@ -119,7 +132,8 @@ class Clerk:
 
     def _taken(self, wanted: Sequence[UUID]) -> list[Lease | None]:
         seconds = settings.current().job_lease_seconds
-        with self._takes.open() as connection:
+        # Whoever serves at the desk, and the consumer that takes beforehand.
+        with self._one_takes, self._takes.open() as connection:
             taken = leases.take_free(connection, wanted, seconds=seconds, worker=self._worker)
         # Two doorbells of one job have one answer between them.
         return [taken.pop(job_id, None) for job_id in wanted]

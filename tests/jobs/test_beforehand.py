@@ -1,0 +1,132 @@
+"""Leases are taken beforehand for doorbells that have a thread to themselves, and given back where no thread comes."""
+
+from collections.abc import Iterator, Sequence
+from typing import Any
+from uuid import UUID
+
+import pytest
+from dramatiq.worker import Worker
+from sqlalchemy import select
+
+from tests.faults.harness import Redis
+from tests.jobs import probes
+from tutormax import db, middleware
+from tutormax.broker import DoorbellBroker
+from tutormax.broker.redis_lists import RedisConsumer
+from tutormax.jobs import JobActor, limits, ring
+from tutormax.jobs.clerk import clerk
+from tutormax.jobs.keeper import keeper
+from tutormax.jobs.limits import Limit
+from tutormax.tables import jobs
+
+THREADS, SENT = 4, 6
+
+
+@pytest.fixture
+def broker(database: str) -> Iterator[DoorbellBroker]:
+    """A broker on a Redis of the test's own, through which the ledger rings; its worker has one queue."""
+    assert database
+    server = Redis()
+    made = DoorbellBroker(server.url)
+    made.declare_queue(probes.QUEUE)
+    made.actors["say"] = object()  # type: ignore[assignment]  # only its name is asked for
+    made.leases_beforehand = True
+    ring.use(made)
+    yield made
+    ring.use(None)
+    made.close()
+    server.close()
+
+
+def consumer(broker: DoorbellBroker) -> RedisConsumer:
+    """Return a consumer for four threads that has fetched doorbells for all of them, and handed out two."""
+    made = RedisConsumer(broker, probes.QUEUE, limit=THREADS)
+    # The first comes alone; where one was, there may be more.
+    assert next(made) is not None
+    assert next(made) is not None
+    return made
+
+
+def stand(sent: Sequence[UUID]) -> list[tuple[str, int]]:
+    """Return the states and attempts of jobs."""
+    with db.transaction() as connection:
+        rows = connection.execute(select(jobs.c.job_id, jobs.c.state, jobs.c.attempts)).all()
+    found = {row.job_id: (row.state, row.attempts) for row in rows}
+    return [found[job] for job in sent]
+
+
+def sent_to(actor: JobActor[Any, Any]) -> list[UUID]:
+    """Send some jobs."""
+    return [actor.send(str(number)) for number in range(SENT)]
+
+
+TAKEN, WAITS = ("running", 1), ("pending", 0)
+
+
+def test_who_was_fetched_in_company_has_a_lease_when_its_thread_asks(broker: DoorbellBroker) -> None:
+    sent = sent_to(probes.say)
+
+    consumer(broker)
+
+    # The first asks for itself, three are held for threads, the others have none.
+    assert stand(sent) == [WAITS, TAKEN, TAKEN, TAKEN, WAITS, WAITS]
+    lease = clerk().take(sent[1])
+    assert lease is not None
+    assert (lease.job_id, lease.fence) == (sent[1], 1)
+    # It was one thread's; a second doorbell of that job finds nothing.
+    assert clerk().take(sent[1]) is None
+
+
+def test_what_no_thread_has_begun_is_given_back_as_if_it_had_not_been_taken(broker: DoorbellBroker) -> None:
+    sent = sent_to(probes.say)
+    made = RedisConsumer(broker, probes.QUEUE, limit=THREADS)
+    assert next(made) is not None
+    handed_out = next(made)
+    assert handed_out is not None
+
+    made.requeue([handed_out])
+    made.close()
+
+    assert stand(sent) == [WAITS] * SENT
+
+
+def test_what_a_limit_may_hold_back_is_not_taken_beforehand(
+    broker: DoorbellBroker, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    sent = sent_to(probes.say)
+    monkeypatch.setattr(probes.say, "limit", lambda: Limit(most_running=1))
+
+    consumer(broker)
+
+    assert stand(sent) == [WAITS] * SENT
+
+
+def test_a_worker_that_stops_takes_nothing_beforehand(broker: DoorbellBroker, monkeypatch: pytest.MonkeyPatch) -> None:
+    sent = sent_to(probes.say)
+    monkeypatch.setattr(keeper(), "_shutdown_at", 0.0)
+
+    consumer(broker)
+
+    assert stand(sent) == [WAITS] * SENT
+
+
+@pytest.mark.parametrize(("queues", "beforehand"), [({"one"}, True), ({"one", "two"}, False)])
+def test_only_a_worker_of_one_queue_takes_beforehand(queues: set[str], beforehand: bool) -> None:
+    made = DoorbellBroker("redis://127.0.0.1:1/0")
+    worker = Worker(made, queues=queues)
+    worker.consumers = dict.fromkeys(queues)  # type: ignore[assignment]  # only their number is asked for
+
+    middleware.Lifecycle().after_worker_boot(made, worker)
+
+    assert made.leases_beforehand is beforehand
+
+
+def test_what_limits_an_organization_limits_what_is_taken_beforehand(
+    broker: DoorbellBroker, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    sent = sent_to(probes.say)
+    monkeypatch.setattr(limits, "of_organizations", lambda: Limit(per_minute=1))
+
+    consumer(broker)
+
+    assert stand(sent) == [WAITS] * SENT

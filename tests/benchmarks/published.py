@@ -1,7 +1,7 @@
 """`python -m tests.benchmarks.published RESULT.json...`: publish results of `make bench` in deploy/performance.md.
 
-The results are kept together beside the page, and a test holds both to each other. What `make bench-smoke` compares
-with is `tests/benchmarks/kept.json`, a result of its own.
+The results are kept together beside the page, and a test holds both to each other; README.md shows the engines. What
+`make bench-smoke` compares with is `tests/benchmarks/kept.json`, a result of its own.
 """
 
 import sys
@@ -17,6 +17,17 @@ ROOT = Path(__file__).parents[2]
 PAGE = ROOT / "deploy" / "performance.md"
 KEPT = ROOT / "deploy" / "benchmark.json"
 BEGIN, END = "<!-- benchmark -->\n", "<!-- /benchmark -->\n"
+README = ROOT / "README.md"
+BEGIN_ENGINES, END_ENGINES = "<!-- engines -->\n", "<!-- /engines -->\n"
+
+# Which figure of an engine stands in which column.
+ENGINES = ("TutorMax", "Procrastinate", "Celery", "Dramatiq")
+COLUMNS: Mapping[str, str] = {
+    "no-op jobs, 2 x 8, drained": "no-op jobs/s",
+    "10 ms jobs, 2 x 8, drained": "10 ms jobs/s",
+    "from sending to the first line, p50": "to the first line, ms",
+    "the same after 3 s of silence, p50": "after silence, ms",
+}
 
 
 def rendered(results: Sequence[Mapping[str, Any]]) -> str:
@@ -47,6 +58,17 @@ def _written(sheet: Sheet) -> str:
     return head + "|---" * len(sheet.columns) + "|\n" + "".join(f"| {' | '.join(row)} |\n" for row in sheet.rows)
 
 
+def engines(results: Sequence[Mapping[str, Any]]) -> str:
+    """Return what the README says of job engines side by side."""
+    values = {figure["name"]: figure["value"] for result in results for figure in result["figures"]}
+    rows = [
+        "| " + " | ".join([engine, *(f"{values[f'{engine}: {name}']:,.3g}" for name in COLUMNS)]) + " |\n"
+        for engine in ENGINES
+    ]
+    head = f"| | {' | '.join(COLUMNS.values())} |\n|{'---|' * (1 + len(COLUMNS))}\n"
+    return head + "".join(rows)
+
+
 def kept() -> Sequence[Mapping[str, Any]]:
     """Return the results that were published last."""
     results: Sequence[Mapping[str, Any]] = orjson.loads(KEPT.read_bytes())
@@ -56,8 +78,13 @@ def kept() -> Sequence[Mapping[str, Any]]:
 def publish(results: Sequence[Mapping[str, Any]]) -> None:
     """Keep results and let the page say them."""
     KEPT.write_bytes(orjson.dumps(results, option=orjson.OPT_INDENT_2) + b"\n")
-    before, _, rest = PAGE.read_text(encoding="utf-8").partition(BEGIN)
-    PAGE.write_text(before + BEGIN + rendered(results) + END + rest.partition(END)[2], encoding="utf-8")
+    _put(PAGE, BEGIN, rendered(results), END)
+    _put(README, BEGIN_ENGINES, engines(results), END_ENGINES)
+
+
+def _put(page: Path, begin: str, what: str, end: str) -> None:
+    before, _, rest = page.read_text(encoding="utf-8").partition(begin)
+    page.write_text(before + begin + what + end + rest.partition(end)[2], encoding="utf-8")
 
 
 if __name__ == "__main__":

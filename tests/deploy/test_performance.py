@@ -15,3 +15,11 @@ def test_every_figure_was_measured_more_than_once_or_says_so() -> None:
             low, high = figure["spread"]
             assert low <= figure["value"] <= high
             assert figure["runs"] >= 1
+
+
+def test_the_readme_compares_engines_by_what_was_measured() -> None:
+    page = published.README.read_text(encoding="utf-8")
+
+    said = page.partition(published.BEGIN_ENGINES)[2].partition(published.END_ENGINES)[0]
+
+    assert said == published.engines(published.kept())

@@ -131,7 +131,7 @@ evaluate-model: install ## a model of the reference marketplace, held to what co
 	@$(BIN)/python -m tests.model $(ARGS)
 
 UPGRADED := tests/actors tests/jobs tests/schedules tests/ingest tests/exporter tests/commands/test_commands.py \
-	tests/test_evaluation.py tests/test_retention.py tests/test_personal_data.py tests/ml/test_features_store.py
+	tests/evaluation tests/test_retention.py tests/test_personal_data.py tests/ml/test_features_store.py
 
 # The NCCL wheel serves several GPUs only and weighs hundreds of MB: it stays out of both locks.
 LOCK := build/locker/bin/pip-compile --quiet --generate-hashes --strip-extras --no-header --no-emit-options \

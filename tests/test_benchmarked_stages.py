@@ -19,7 +19,7 @@ from tests.benchmarks.goals import Measured
 from tests.benchmarks.sheets import Aspect
 from tests.benchmarks.sizes import SIZES, Size, chosen
 from tests.conftest import NOW
-from tests.evaluation_world import add_world
+from tests.evaluation.world import add_world
 from tests.factories import add_event, add_feedback, add_organization, add_session, add_tutor
 from tutormax import db, evaluation, partitions
 from tutormax.windows import WINDOW_DAYS, Window

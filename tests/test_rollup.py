@@ -11,7 +11,7 @@ from sqlalchemy import Connection, delete, func, select, update
 from sqlalchemy.dialects.postgresql import distinct_on
 
 from tests.conftest import NOW
-from tests.evaluation_world import add_world
+from tests.evaluation.world import add_world
 from tests.factories import add_event, add_feedback, add_session
 from tutormax import queries
 from tutormax.evaluation import evaluate_single_tutor, evaluate_tutors

@@ -1,0 +1,1 @@
+"""How tutors are judged."""

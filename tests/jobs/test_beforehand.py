@@ -1,6 +1,8 @@
 """Leases are taken beforehand for doorbells that have a thread to themselves, and given back where no thread comes."""
 
-from collections.abc import Iterator, Sequence
+import threading
+import time
+from collections.abc import Callable, Iterator, Sequence
 from typing import Any
 from uuid import UUID
 
@@ -16,6 +18,7 @@ from tutormax.broker.redis_lists import RedisConsumer
 from tutormax.jobs import JobActor, limits, ring
 from tutormax.jobs.clerk import clerk
 from tutormax.jobs.keeper import keeper
+from tutormax.jobs.lease import Lease
 from tutormax.jobs.limits import Limit
 from tutormax.tables import jobs
 
@@ -108,6 +111,34 @@ def test_a_worker_that_stops_takes_nothing_beforehand(broker: DoorbellBroker, mo
     consumer(broker)
 
     assert stand(sent) == [WAITS] * SENT
+
+
+def test_a_database_that_hangs_holds_no_consumer_and_what_comes_too_late_is_given_back(
+    broker: DoorbellBroker, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    sent = sent_to(probes.say)
+    answers, taken = threading.Event(), clerk()._taken  # noqa: SLF001 - what asks the database
+
+    def hang(wanted: Sequence[UUID]) -> list[Lease | None]:
+        answers.wait(10)
+        return taken(wanted)
+
+    monkeypatch.setattr(clerk(), "_taken", hang)
+    began = time.monotonic()
+    made = consumer(broker)
+    # While it hangs nobody waits for it once more.
+    assert next(made) is not None
+    held_seconds = time.monotonic() - began
+    answers.set()
+
+    assert held_seconds < 5
+    until(lambda: not clerk()._hangs)  # noqa: SLF001 - nothing else tells that it is over
+    assert stand(sent) == [WAITS] * SENT
+
+
+def until(true: Callable[[], bool]) -> None:
+    while not true():
+        time.sleep(0.01)
 
 
 @pytest.mark.parametrize(("queues", "beforehand"), [({"one"}, True), ({"one", "two"}, False)])

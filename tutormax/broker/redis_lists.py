@@ -166,7 +166,7 @@ class RedisConsumer(DoorbellConsumer):
         """Put back what was fetched and not handed out, if Redis can be reached; otherwise the relay rings again."""
         fetched, self._fetched = list(self._fetched), deque()
         if fetched:
-            beforehand.give_back([each.job_id for each in self._doorbells(fetched)])
+            beforehand.give_back(list(self._doorbells(fetched)))
             with suppress(BrokerAwayError):
                 self._lists().put_back(self.queue, fetched, [])
 
@@ -220,7 +220,7 @@ class RedisConsumer(DoorbellConsumer):
             for message in messages
         ]
         if back:
-            beforehand.give_back([each.job_id for each in back])
+            beforehand.give_back(back)
             ring.ring(back)
 
 

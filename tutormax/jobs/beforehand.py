@@ -5,18 +5,11 @@ would be held by nobody who works.
 """
 
 from collections.abc import Sequence
-from contextlib import suppress
-from uuid import UUID
 
-from sqlalchemy.exc import SQLAlchemyError
-
-from tutormax import db
-from tutormax.jobs import lease as leases
 from tutormax.jobs import limits
 from tutormax.jobs.actor import declared
 from tutormax.jobs.clerk import clerk
 from tutormax.jobs.keeper import keeper
-from tutormax.jobs.lease import LeaseLostError
 from tutormax.jobs.ring import Doorbell
 
 
@@ -25,13 +18,9 @@ def take(doorbells: Sequence[Doorbell]) -> None:
     actors = declared()
     wanted = [each.job_id for each in doorbells if each.actor in actors and limits.is_free(actors[each.actor].limit)]
     if len(wanted) > 1 and not keeper().shutting_down:
-        # Who has none asks for it, and hears what is wrong.
-        with suppress(SQLAlchemyError):
-            clerk().take_beforehand(wanted)
+        clerk().take_beforehand(wanted)
 
 
-def give_back(job_ids: Sequence[UUID]) -> None:
-    """Release what was taken for threads that will not come; what cannot be released runs out."""
-    for lease in clerk().not_begun(job_ids):
-        with suppress(SQLAlchemyError, LeaseLostError), db.transaction() as connection:
-            leases.release(connection, lease)
+def give_back(doorbells: Sequence[Doorbell]) -> None:
+    """Release what was taken for threads that will not come."""
+    clerk().give_back([each.job_id for each in doorbells])

@@ -20,6 +20,9 @@ BEGIN, END = "<!-- benchmark -->\n", "<!-- /benchmark -->\n"
 README = ROOT / "README.md"
 BEGIN_ENGINES, END_ENGINES = "<!-- engines -->\n", "<!-- /engines -->\n"
 
+# From here on a tenth says nothing.
+MANY = 100
+
 # Which figure of an engine stands in which column.
 ENGINES = ("TutorMax", "Procrastinate", "Celery", "Dramatiq")
 COLUMNS: Mapping[str, str] = {
@@ -62,11 +65,15 @@ def engines(results: Sequence[Mapping[str, Any]]) -> str:
     """Return what the README says of job engines side by side."""
     values = {figure["name"]: figure["value"] for result in results for figure in result["figures"]}
     rows = [
-        "| " + " | ".join([engine, *(f"{values[f'{engine}: {name}']:,.3g}" for name in COLUMNS)]) + " |\n"
+        "| " + " | ".join([engine, *(_short(values[f"{engine}: {name}"]) for name in COLUMNS)]) + " |\n"
         for engine in ENGINES
     ]
     head = f"| | {' | '.join(COLUMNS.values())} |\n|{'---|' * (1 + len(COLUMNS))}\n"
     return head + "".join(rows)
+
+
+def _short(value: float) -> str:
+    return f"{value:,.0f}" if value >= MANY else f"{value:.1f}"
 
 
 def kept() -> Sequence[Mapping[str, Any]]:

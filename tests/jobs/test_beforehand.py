@@ -8,7 +8,7 @@ from uuid import UUID
 
 import pytest
 from dramatiq.worker import Worker
-from sqlalchemy import select
+from sqlalchemy import select, text
 
 from tests.faults.harness import Redis
 from tests.jobs import probes
@@ -134,6 +134,26 @@ def test_a_database_that_hangs_holds_no_consumer_and_what_comes_too_late_is_give
     assert held_seconds < 5
     until(lambda: not clerk()._hangs)  # noqa: SLF001 - nothing else tells that it is over
     assert stand(sent) == [WAITS] * SENT
+
+
+def test_a_connection_that_was_cut_meanwhile_is_nobodys_error(
+    broker: DoorbellBroker, capsys: pytest.CaptureFixture[str], caplog: pytest.LogCaptureFixture
+) -> None:
+    sent = sent_to(probes.say)
+    for job in sent[:2]:
+        clerk().take(job)
+    with db.transaction() as connection:
+        connection.execute(
+            text(
+                "select pg_terminate_backend(pid) from pg_stat_activity"
+                " where pid <> pg_backend_pid() and datname = current_database()"
+            )
+        )
+
+    consumer(broker)
+
+    assert stand(sent[2:4]) == [WAITS, WAITS]
+    assert "Traceback" not in caplog.text + "".join(capsys.readouterr())
 
 
 def until(true: Callable[[], bool]) -> None:

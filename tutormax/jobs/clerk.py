@@ -164,7 +164,9 @@ class Clerk:
     def _take_beforehand(self, wanted: Sequence[_Beforehand]) -> None:
         for each in wanted:
             try:
-                self._answer(each, [lease for lease in self._taken(each.job_ids) if lease is not None])
+                # Who gets none asks by itself, and hears what is wrong.
+                with suppress(SQLAlchemyError):
+                    self._answer(each, [lease for lease in self._taken(each.job_ids) if lease is not None])
             finally:
                 self._hangs = False
                 each.answered.set()

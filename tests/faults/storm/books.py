@@ -11,6 +11,7 @@ class Script(StrEnum):
     """What a job does, by the name of its actor; the storm knows what must come of each."""
 
     PLAIN = "plain"
+    LIGHT = "light"
     SLOW = "slow"
     STUMBLING = "stumbling"
     HOPELESS = "hopeless"

@@ -21,6 +21,7 @@ from tests.faults.storm import actors
 from tests.faults.storm.proxy import Proxy
 from tests.surroundings import environment
 from tutormax import db, schema
+from tutormax.broker import Queue
 from tutormax.populations import Population
 from tutormax.servers.account import account_for
 from tutormax.servers.place import place_of
@@ -234,9 +235,11 @@ def _prepare(made: Cluster) -> None:
 def _start(made: Cluster, direct: str, *, stock: bool) -> None:
     served = "tests.faults.storm.stock" if stock else ACTORS
     for number in range(WORKERS):
-        # The first one is behind the proxy, the others reach PostgreSQL directly.
+        # The first one is behind the proxy, the others reach PostgreSQL directly. It has one queue, so it takes leases
+        # beforehand.
         reached = {} if number == 0 else {"DATABASE_URL": direct}
-        made.add(f"worker {number}", "dramatiq", served, "-p", "1", "-t", str(THREADS), **reached)
+        queues = ("-Q", Queue.DEFAULT) if number == 0 and not stock else ()
+        made.add(f"worker {number}", "dramatiq", served, "-p", "1", "-t", str(THREADS), *queues, **reached)
     if stock:
         return
     for number in range(2):

@@ -75,7 +75,7 @@ class Ledger:
 
 def parts_of(script: Script) -> frozenset[int]:
     """Return the parts of which each must be there once."""
-    if script in MUST_DIE:
+    if script in MUST_DIE or script is Script.LIGHT:
         return frozenset()
     return frozenset(range(actors.PIECES)) if script is Script.PIECES else frozenset({0})
 

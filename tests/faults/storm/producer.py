@@ -20,7 +20,8 @@ from tutormax.jobs import Request, operations
 
 # Of a hundred jobs so many follow each script.
 MIX = {
-    Script.PLAIN: 71,
+    Script.PLAIN: 51,
+    Script.LIGHT: 20,
     Script.SLOW: 10,
     Script.STUMBLING: 5,
     Script.HOPELESS: 2,
@@ -157,6 +158,8 @@ class Producer:
 def request_of(job_id: UUID, script: Script, strength: float) -> Request:
     """Return the job of a script."""
     match script:
+        case Script.LIGHT:
+            made = actors.light.request()
         case Script.SLOW:
             made = actors.slow.request(0.05 + 0.25 * strength)
         case Script.STUMBLING:

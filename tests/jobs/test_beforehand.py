@@ -117,13 +117,13 @@ def test_a_database_that_hangs_holds_no_consumer_and_what_comes_too_late_is_give
     broker: DoorbellBroker, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     sent = sent_to(probes.say)
-    answers, taken = threading.Event(), clerk()._taken  # noqa: SLF001 - what asks the database
+    answers, taken = threading.Event(), clerk().reserve._take  # noqa: SLF001 - what asks the database
 
-    def hang(wanted: Sequence[UUID]) -> list[Lease | None]:
+    def hang(wanted: Sequence[UUID]) -> Sequence[Lease | None]:
         answers.wait(10)
         return taken(wanted)
 
-    monkeypatch.setattr(clerk(), "_taken", hang)
+    monkeypatch.setattr(clerk().reserve, "_take", hang)
     began = time.monotonic()
     made = consumer(broker)
     # While it hangs nobody waits for it once more.
@@ -132,7 +132,7 @@ def test_a_database_that_hangs_holds_no_consumer_and_what_comes_too_late_is_give
     answers.set()
 
     assert held_seconds < 5
-    until(lambda: not clerk()._hangs)  # noqa: SLF001 - nothing else tells that it is over
+    until(lambda: not clerk().reserve._hangs)  # noqa: SLF001 - nothing else tells that it is over
     assert stand(sent) == [WAITS] * SENT
 
 
@@ -152,7 +152,7 @@ def test_a_connection_that_was_cut_meanwhile_is_nobodys_error(
 
     consumer(broker)
 
-    assert clerk()._wanting.flush(10)  # noqa: SLF001 - whoever would tell has had its say
+    assert clerk().reserve._taking.flush(10)  # noqa: SLF001 - whoever would tell has had its say
     assert stand(sent[2:4]) == [WAITS, WAITS]
     assert "not done" not in caplog.text + "".join(capsys.readouterr())
 

@@ -18,9 +18,9 @@ def take(doorbells: Sequence[Doorbell]) -> None:
     actors = declared()
     wanted = [each.job_id for each in doorbells if each.actor in actors and limits.is_free(actors[each.actor].limit)]
     if len(wanted) > 1 and not keeper().shutting_down:
-        clerk().take_beforehand(wanted)
+        clerk().reserve.fill(wanted)
 
 
 def give_back(doorbells: Sequence[Doorbell]) -> None:
     """Release what was taken for threads that will not come."""
-    clerk().give_back([each.job_id for each in doorbells])
+    clerk().reserve.give_back([each.job_id for each in doorbells])

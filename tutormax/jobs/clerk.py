@@ -17,10 +17,10 @@ from sqlalchemy import Connection
 from sqlalchemy.exc import SQLAlchemyError
 
 from tutormax import db, log, settings
-from tutormax.attempt import Attempt
 from tutormax.jobs import lease as leases
 from tutormax.jobs.batcher import Batcher
-from tutormax.jobs.lease import Lease, LeaseLostError, State
+from tutormax.jobs.lease import Lease, State
+from tutormax.jobs.reserve import Reserve
 from tutormax.jobs.together import Together
 from tutormax.per_process import PerProcess
 
@@ -29,22 +29,9 @@ _log = log.get(__name__)
 # Both look rows up by their keys, however few or many rows there are: one plan is right, and need not be made again.
 SETTLED_PLAN = "set plan_cache_mode = 'auto'; set enable_seqscan = off"
 
-
 # So many completions may wait to be written; the threads of whoever has more wait with them.
 MOST_UNWRITTEN = 64
 CLOSE_SECONDS = 5.0
-BEFOREHAND_SECONDS = 0.5
-GIVE_BACK_SECONDS = 1.0
-
-
-class _Beforehand:
-    """Leases that a consumer wants for its threads, and whether it still waits for them."""
-
-    def __init__(self, job_ids: Sequence[UUID]) -> None:
-        self.job_ids = job_ids
-        self.answered = threading.Event()
-        self.lock = threading.Lock()
-        self.given_up = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -106,45 +93,17 @@ class Clerk:
         self._worker = worker_name()
         self._takes, self._finishes = _Line(), _Line()
         self._one_takes = threading.Lock()
-        self._beforehand: dict[UUID, Lease] = {}
-        self._wanting: Batcher[_Beforehand] = Batcher("beforehand", self._take_beforehand, most=1)
-        self._hangs = False
+        self.reserve = Reserve(self._taken)
         self._taking: Together[UUID, Lease | None] = Together(self._taken)
         self._finishing: Batcher[Ended] = Batcher("clerk", self._finish, most=MOST_UNWRITTEN)
 
     def take(self, job_id: UUID) -> Lease | None:
         """Take a job's lease as `leases.take` does."""
-        taken = self._beforehand.pop(job_id, None) or self._taking.ask(job_id)
+        taken = self.reserve.pop(job_id) or self._taking.ask(job_id)
         if taken is not None:
             return taken
         with db.transaction() as connection:
             return leases.take(connection, job_id, seconds=settings.current().job_lease_seconds, worker=self._worker)
-
-    def take_beforehand(self, job_ids: Sequence[UUID], *, seconds: float = BEFOREHAND_SECONDS) -> None:
-        """Take the leases that can be had at once, for the threads that will ask for them in a moment.
-
-        While the database does not answer, who wants them waits so long and no longer: a consumer has its rounds to do.
-        """
-        if self._hangs:
-            return
-        wanted = _Beforehand(job_ids)
-        self._hangs = True
-        self._wanting.hand(wanted)
-        if not wanted.answered.wait(seconds):
-            with wanted.lock:
-                wanted.given_up = not wanted.answered.is_set()
-
-    def give_back(self, job_ids: Sequence[UUID]) -> None:
-        """Release what was taken beforehand for threads that will not come; what cannot be released runs out."""
-        unused = [lease for job_id in job_ids if (lease := self._beforehand.pop(job_id, None)) is not None]
-        if unused:
-            with suppress(TimeoutError):
-                Attempt("give-back", lambda: self._give_back(unused)).result(GIVE_BACK_SECONDS)
-
-    def _give_back(self, taken: Sequence[Lease]) -> None:
-        for lease in taken:
-            with suppress(SQLAlchemyError, LeaseLostError), db.transaction() as connection:
-                leases.release(connection, lease)
 
     def finish(self, ended: Ended) -> None:
         """Complete a job that had no transaction, together with others and soon."""
@@ -161,28 +120,9 @@ class Clerk:
         self._takes.close()
         self._finishes.close()
 
-    def _take_beforehand(self, wanted: Sequence[_Beforehand]) -> None:
-        for each in wanted:
-            try:
-                # Who gets none asks by itself, and hears what is wrong.
-                with suppress(SQLAlchemyError):
-                    self._answer(each, [lease for lease in self._taken(each.job_ids) if lease is not None])
-            finally:
-                self._hangs = False
-                each.answered.set()
-
-    def _answer(self, wanted: _Beforehand, taken: Sequence[Lease]) -> None:
-        with wanted.lock:
-            if not wanted.given_up:
-                self._beforehand.update((lease.job_id, lease) for lease in taken)
-                wanted.answered.set()
-                return
-        # Their threads have asked by themselves, and were told that there is nothing to take.
-        self._give_back(taken)
-
     def _taken(self, wanted: Sequence[UUID]) -> list[Lease | None]:
         seconds = settings.current().job_lease_seconds
-        # Whoever serves at the desk, and the consumer that takes beforehand.
+        # Whoever serves at the desk, and who fills the reserve.
         with self._one_takes, self._takes.open() as connection:
             taken = leases.take_free(connection, wanted, seconds=seconds, worker=self._worker)
         # Two doorbells of one job have one answer between them.

@@ -5,6 +5,18 @@ from collections.abc import Iterator
 import pytest
 
 from tests.faults.harness import Redis, rung_by_us
+from tutormax import failpoints
+from tutormax.jobs import ring
+
+
+@pytest.fixture
+def own_ledger(database: str) -> Iterator[None]:
+    """A ledger of the test's own; nobody is rung, and nothing happens at boundaries any more when it ends."""
+    assert database
+    ring.use(None)
+    yield
+    failpoints.arm(None)
+    ring.use(None)
 
 
 @pytest.fixture

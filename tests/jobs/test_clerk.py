@@ -12,20 +12,14 @@ from sqlalchemy import text
 
 from tests.jobs import probes
 from tutormax import db
-from tutormax.jobs import lease, ring
+from tutormax.jobs import lease
 from tutormax.jobs.clerk import Clerk, Ended
 from tutormax.jobs.lease import Lease, State, packed
 
 JOBS = 200
 
 
-@pytest.fixture(autouse=True)
-def own_ledger(database: str) -> Iterator[None]:
-    """A ledger of the test's own; nobody is rung."""
-    assert database
-    ring.use(None)
-    yield
-    ring.use(None)
+pytestmark = pytest.mark.usefixtures("own_ledger")
 
 
 @pytest.fixture

@@ -1,6 +1,5 @@
 """Jobs without a transaction are completed by the clerk, while the thread that ran them goes on."""
 
-from collections.abc import Iterator
 from concurrent.futures import Future
 from functools import partial
 from threading import Timer
@@ -20,15 +19,7 @@ from tutormax.jobs.execution import Answer, Outcome
 from tutormax.jobs.ring import Doorbell
 from tutormax.tables import jobs
 
-
-@pytest.fixture(autouse=True)
-def own_ledger(database: str) -> Iterator[None]:
-    """A ledger of the test's own; nobody is rung."""
-    assert database
-    ring.use(None)
-    yield
-    failpoints.arm(None)
-    ring.use(None)
+pytestmark = pytest.mark.usefixtures("own_ledger")
 
 
 def begun(actor: JobActor[Any, Any], job: UUID) -> Future[Answer]:

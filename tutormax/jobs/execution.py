@@ -214,7 +214,7 @@ class _Attempt:
                 result = _packed(self.plan.function(job, **self.plan.arguments.unpack(lease.args)))
                 failpoints.reach(Failpoint.AFTER_EFFECT)
             # No longer watched: what is committed just when somebody looks is done, not lost.
-            if not job.is_written:
+            if not job.has_transaction:
                 failpoints.reach(Failpoint.BEFORE_COMMIT)
                 clerk().finish(Ended(lease, result, partial(self._written, result, time.monotonic())))
                 return

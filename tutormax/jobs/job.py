@@ -123,7 +123,7 @@ class Job:
             driver.cancel_safe(timeout=2)
 
     @property
-    def is_written(self) -> bool:
+    def has_transaction(self) -> bool:
         """Whether it has a transaction of its own, in which it completes."""
         return self._connection is not None
 

@@ -1,7 +1,7 @@
 """Leases in reserve: taken for threads that will ask for them in a moment, and given back where none comes."""
 
-import threading
 from collections.abc import Callable, Sequence
+from concurrent.futures import Future
 from contextlib import suppress
 from uuid import UUID
 
@@ -17,23 +17,13 @@ TAKE_SECONDS = 0.5
 GIVE_BACK_SECONDS = 1.0
 
 
-class _Wanted:
-    """Jobs whose leases somebody wants, and whether he still waits for them."""
-
-    def __init__(self, job_ids: Sequence[UUID]) -> None:
-        self.job_ids = job_ids
-        self.answered = threading.Event()
-        self.lock = threading.Lock()
-        self.given_up = False
-
-
 class Reserve:
     """What is in reserve; `take` asks the ledger for leases, and may hang with it."""
 
     def __init__(self, take: Callable[[Sequence[UUID]], Sequence[Lease | None]]) -> None:
         self._take = take
         self._held: dict[UUID, Lease] = {}
-        self._taking: Batcher[_Wanted] = Batcher("reserve", self._fill, most=1)
+        self._taking: Batcher[tuple[Sequence[UUID], Future[None]]] = Batcher("reserve", self._fill, most=1)
         self._hangs = False
 
     def pop(self, job_id: UUID) -> Lease | None:
@@ -47,12 +37,13 @@ class Reserve:
         """
         if self._hangs:
             return
-        wanted = _Wanted(job_ids)
+        filled: Future[None] = Future()
         self._hangs = True
-        self._taking.hand(wanted)
-        if not wanted.answered.wait(seconds):
-            with wanted.lock:
-                wanted.given_up = not wanted.answered.is_set()
+        self._taking.hand((job_ids, filled))
+        try:
+            filled.result(seconds)
+        except TimeoutError:
+            filled.cancel()
 
     def give_back(self, job_ids: Sequence[UUID]) -> None:
         """Release what is held for threads that will not come; what cannot be released runs out."""
@@ -61,24 +52,28 @@ class Reserve:
             with suppress(TimeoutError):
                 Attempt("give-back", lambda: _release(unused)).result(GIVE_BACK_SECONDS)
 
-    def _fill(self, asked: Sequence[_Wanted]) -> None:
-        for wanted in asked:
+    def _fill(self, asked: Sequence[tuple[Sequence[UUID], Future[None]]]) -> None:
+        for job_ids, filled in asked:
             try:
-                # Who gets none asks by itself, and hears what is wrong.
-                with suppress(SQLAlchemyError):
-                    self._answer(wanted, [lease for lease in self._take(wanted.job_ids) if lease is not None])
+                self._keep(self._taken(job_ids), filled)
             finally:
                 self._hangs = False
-                wanted.answered.set()
 
-    def _answer(self, wanted: _Wanted, taken: Sequence[Lease]) -> None:
-        with wanted.lock:
-            if not wanted.given_up:
-                self._held.update((lease.job_id, lease) for lease in taken)
-                wanted.answered.set()
-                return
-        # Their threads have asked by themselves, and were told that there is nothing to take.
-        _release(taken)
+    def _taken(self, job_ids: Sequence[UUID]) -> list[Lease]:
+        # Who gets none asks by itself, and hears what is wrong.
+        with suppress(SQLAlchemyError):
+            return [lease for lease in self._take(job_ids) if lease is not None]
+        return []
+
+    def _keep(self, taken: Sequence[Lease], filled: Future[None]) -> None:
+        if filled.set_running_or_notify_cancel():
+            self._held.update((lease.job_id, lease) for lease in taken)
+            # Before who waits goes on: it may want more at once.
+            self._hangs = False
+            filled.set_result(None)
+        else:
+            # Too late: their threads have asked by themselves, and were told that there is nothing to take.
+            _release(taken)
 
 
 def _release(taken: Sequence[Lease]) -> None:

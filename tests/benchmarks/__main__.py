@@ -6,6 +6,7 @@ import tempfile
 from collections.abc import Callable, Iterator
 from importlib import import_module
 from pathlib import Path
+from typing import Any
 
 from sqlalchemy import text
 
@@ -30,14 +31,21 @@ def main(names: list[str]) -> None:
         with db.transaction() as connection:
             schema.upgrade(connection)
             facts["postgres"] = {name: connection.execute(text(f"show {name}")).scalar_one() for name in TUNED}
-        figures = []
-        for figure in (figure for name in names or SUITES for figure in _suite(name)()):
-            figures.append(figure)
-            if figure.aspect not in (None, Aspect.WALL):
-                continue
-            sys.stdout.write(f"{figure.name}: {figure.value:.3g} {figure.unit}\n")
-            sys.stdout.flush()
+        figures: list[Figure] = []
+        try:
+            for figure in (figure for name in names or SUITES for figure in _suite(name)()):
+                figures.append(figure)
+                if figure.aspect not in (None, Aspect.WALL):
+                    continue
+                sys.stdout.write(f"{figure.name}: {figure.value:.3g} {figure.unit}\n")
+                sys.stdout.flush()
+        finally:
+            # Also what an hour had measured before the next figure failed.
+            _keep(figures, facts)
         db.dispose()
+
+
+def _keep(figures: list[Figure], facts: dict[str, Any]) -> None:
     show(figures, facts)
     named = os.environ.get("KEEP_AS")
     file = Path(named) if named else Path("output/benchmarks") / f"{facts['at'].replace(':', '')}.json"

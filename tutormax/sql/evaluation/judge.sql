@@ -23,7 +23,8 @@ using (
         inner join tutors on pairs.tutor_id = tutors.tutor_id
     ),
 
-    edges as (
+    -- Made once, so that facts are found by tutor and day together.
+    edges as materialized (
         select
             spine.*,
             spine.today - back.days as day,
@@ -212,28 +213,29 @@ using (
         cross join (values (7), (30), (90)) as lengths (window_days)
     ),
 
+    -- Counts of at most 90 days: as integers, so that nothing below is a decimal that need not be one.
     summed as (
         select
             tutor_id,
             window_end,
             piece,
-            sum(scheduled) as scheduled,
-            sum(no_shows) as no_shows,
-            sum(completed) as completed,
-            sum(timed) as timed,
-            sum(on_time) as on_time,
-            sum(objectives) as objectives,
-            sum(objectives_met) as objectives_met,
-            sum(engaged) as engaged,
+            sum(scheduled)::integer as scheduled,
+            sum(no_shows)::integer as no_shows,
+            sum(completed)::integer as completed,
+            sum(timed)::integer as timed,
+            sum(on_time)::integer as on_time,
+            sum(objectives)::integer as objectives,
+            sum(objectives_met)::integer as objectives_met,
+            sum(engaged)::integer as engaged,
             sum(engagement) as engagement,
-            sum(ratings) as ratings,
-            sum(rating) as rating,
-            sum(firsts) as firsts,
-            sum(good_firsts) as good_firsts,
-            sum(reschedules) as reschedules,
-            sum(responses) as responses,
+            sum(ratings)::integer as ratings,
+            sum(rating)::integer as rating,
+            sum(firsts)::integer as firsts,
+            sum(good_firsts)::integer as good_firsts,
+            sum(reschedules)::integer as reschedules,
+            sum(responses)::integer as responses,
             sum(response_minutes) as response_minutes,
-            sum(login_days) as login_days,
+            sum(login_days)::integer as login_days,
             bool_or(active) as active,
             max(tenure_days) as tenure_days
         from pieces

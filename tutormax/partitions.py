@@ -1,7 +1,7 @@
 """Monthly partitions of the facts and of their daily sums: made ahead of the rows, dropped when they are too old."""
 
 from collections.abc import Iterator
-from datetime import UTC, datetime
+from datetime import UTC, date, datetime
 
 from sqlalchemy import Connection, text
 
@@ -25,7 +25,7 @@ def ensure(connection: Connection, start: datetime, end: datetime) -> int:
 
     One maker at a time, until the caller's transaction ends: two that made the same month would deadlock.
     """
-    wanted = {f"{table}_{month:%Y_%m}": (table, month) for month in months(start, end) for table in PARTITIONED}
+    wanted = {name_of(table, month): (table, month) for month in months(start, end) for table in PARTITIONED}
     missing = wanted.keys() - existing(connection)
     if not missing:
         return 0
@@ -36,6 +36,11 @@ def ensure(connection: Connection, start: datetime, end: datetime) -> int:
         bounds = f"from ('{month:%F} 00:00+00') to ('{_after(month):%F} 00:00+00')"
         connection.exec_driver_sql(f"create table {name} partition of {table} for values {bounds}")
     return len(missing)
+
+
+def name_of(table: str, month: date) -> str:
+    """Return the name of the partition that holds a month, given by any of its days."""
+    return f"{table}_{month:%Y_%m}"
 
 
 def existing(connection: Connection) -> set[str]:

@@ -29,13 +29,13 @@ class Field:
     lengths: Integers | None = None
     nulls: Flags | None = None
 
-    def part(self, start: int, end: int) -> Self:
+    def take(self, which: Integers | slice) -> Self:
         """Return some of the values."""
         return replace(
             self,
-            octets=self.octets[start:end],
-            lengths=None if self.lengths is None else self.lengths[start:end],
-            nulls=None if self.nulls is None else self.nulls[start:end],
+            octets=self.octets[which],
+            lengths=None if self.lengths is None else self.lengths[which],
+            nulls=None if self.nulls is None else self.nulls[which],
         )
 
 
@@ -74,6 +74,11 @@ def timestamptz(values: Integers) -> Field:
     return _fixed(values - _POSTGRES_EPOCH, ">i8", values == instants.NEVER)
 
 
+def date(days: Integers) -> Field:
+    """Return days, counted from 1 January 1970."""
+    return int4(days - instants.day_of(_POSTGRES_EPOCH))
+
+
 def digits(values: Octets) -> Field:
     """Return texts of one length, given as rows of ASCII."""
     return Field(np.ascontiguousarray(values))
@@ -97,7 +102,7 @@ def copy(connection: Connection, table: str, columns: Mapping[str, Field]) -> in
     with driver.cursor() as cursor, cursor.copy(f"copy {table} ({names}) from stdin with (format binary)") as stream:
         stream.write(_HEADER)
         for start in range(0, count, ROWS_AT_ONCE):
-            stream.write(encoded([field.part(start, start + ROWS_AT_ONCE) for field in columns.values()]))
+            stream.write(encoded([field.take(slice(start, start + ROWS_AT_ONCE)) for field in columns.values()]))
         stream.write(_TRAILER)
     return count
 

@@ -7,15 +7,17 @@ import numpy as np
 from sqlalchemy import ARRAY, Column, ColumnElement, Connection, Text, any_, cast, insert, select, text
 
 from tutormax import tables
-from tutormax.generation import copying, identifiers, instants, truth
+from tutormax.generation import copying, identifiers, instants, monthly, truth
 from tutormax.generation.identifiers import Kind
 from tutormax.generation.marketplace import Told, joined_at
+from tutormax.generation.monthly import Touched
 from tutormax.generation.names import names
 from tutormax.generation.process import BASELINES, Integers
 from tutormax.generation.rows import (
     EVENT_TYPES,
     SUBJECT_NAMES,
     Events,
+    EventType,
     Feedback,
     Sessions,
     Status,
@@ -25,6 +27,9 @@ from tutormax.generation.rows import (
 from tutormax.generation.tutors import Tutors
 
 STATUS_NAMES = tuple(status.name.lower() for status in Status)
+# What daily sums count, as the triggers of the tables say; a reschedule is marked whoever asked for it.
+HELD = (Status.COMPLETED, Status.TUTOR_NO_SHOW, Status.STUDENT_NO_SHOW)
+COUNTED = [EVENT_TYPES.index(kind) for kind in (EventType.LOGIN, EventType.RESCHEDULE, EventType.MESSAGE_RESPONSE)]
 
 
 @dataclass(frozen=True, slots=True)
@@ -148,14 +153,15 @@ class Store:
         ids = self._new_ids("sessions_session_id_seq", len(sessions))
         self._sessions.put(sessions.session, ids)
         known = np.where(sessions.status == Status.SCHEDULED, sessions.booking_known, sessions.known)
-        return copying.copy(
+        tutor_ids = self._tutors[sessions.tutor]
+        return monthly.copy(
             self.connection,
             "sessions",
             {
                 "session_id": copying.int8(ids),
                 "organization_id": self._organization(len(sessions)),
                 "external_id": self._names(Kind.SESSION, sessions.session),
-                "tutor_id": copying.int4(self._tutors[sessions.tutor]),
+                "tutor_id": copying.int4(tutor_ids),
                 "student_id": copying.int4(self._students[sessions.student]),
                 "session_number": copying.int4(sessions.number),
                 "subject": copying.one_of(SUBJECT_NAMES, sessions.subject),
@@ -174,11 +180,13 @@ class Store:
                 "tutor_replaced": copying.boolean(sessions.replaced),
                 "ingested_at": copying.timestamptz(known),
             },
+            Touched(tutor_ids, sessions.start, np.isin(sessions.status, HELD)),
         )
 
     def add_feedback(self, feedback: Feedback) -> int:
         """Append what students said."""
-        return copying.copy(
+        tutor_ids = self._tutors[feedback.tutor]
+        return monthly.copy(
             self.connection,
             "student_feedback",
             {
@@ -186,30 +194,33 @@ class Store:
                 "external_id": self._names(Kind.FEEDBACK, feedback.session),
                 "session_id": copying.int8(self._sessions[feedback.session]),
                 "session_start": copying.timestamptz(feedback.session_start),
-                "tutor_id": copying.int4(self._tutors[feedback.tutor]),
+                "tutor_id": copying.int4(tutor_ids),
                 "student_id": copying.int4(self._students[feedback.student]),
                 "rating": copying.int2(feedback.rating),
                 "is_first_session": copying.boolean(feedback.first),
                 "submitted_at": copying.timestamptz(feedback.submitted),
                 "ingested_at": copying.timestamptz(feedback.known),
             },
+            Touched(tutor_ids, feedback.submitted, np.ones(len(feedback), np.bool_)),
         )
 
     def add_events(self, events: Events) -> int:
         """Append what tutors did."""
-        return copying.copy(
+        tutor_ids = self._tutors[events.tutor]
+        return monthly.copy(
             self.connection,
             "tutor_events",
             {
                 "organization_id": self._organization(len(events)),
                 "external_id": self._names(Kind.EVENT, events.event),
-                "tutor_id": copying.int4(self._tutors[events.tutor]),
+                "tutor_id": copying.int4(tutor_ids),
                 "event_type": copying.one_of(EVENT_TYPES, events.kind),
                 "event_time": copying.timestamptz(events.happened),
                 "value": copying.float8(events.value),
                 "by_tutor": copying.boolean(events.by_tutor),
                 "ingested_at": copying.timestamptz(events.known),
             },
+            Touched(tutor_ids, events.happened, np.isin(events.kind, COUNTED)),
         )
 
     def recall_people(self, told: Told) -> Told:

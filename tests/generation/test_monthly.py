@@ -1,0 +1,71 @@
+"""Facts that are copied into their months lie where they belong, and their days are marked as triggers would."""
+
+from datetime import date
+from typing import Any
+
+import numpy as np
+import pytest
+from psycopg.errors import UndefinedTable
+from sqlalchemy import Connection, text
+
+from tutormax.generation import copying, instants, monthly
+from tutormax.generation.sample import make_sample
+
+MARKS = "select tutor_id, day, min(earliest), max(latest) from touched_days group by tutor_id, day order by 1, 2"
+TABLES = ("sessions", "student_feedback", "tutor_events")
+
+
+def marks(connection: Connection) -> list[Any]:
+    return list(connection.execute(text(MARKS)))
+
+
+def test_the_marks_are_those_of_the_triggers(connection: Connection) -> None:
+    # From one month into the next.
+    make_sample(connection, tutors=20, sessions=400, target_date=date(2026, 6, 5), seed=7)
+    ours = marks(connection)
+
+    connection.execute(text("truncate touched_days"))
+    for table in TABLES:
+        connection.execute(text(f"update {table} set tutor_id = tutor_id"))
+
+    assert len(ours) > 100
+    assert {row.day.month for row in ours} == {5, 6}
+    assert ours == marks(connection)
+
+
+def test_each_fact_lies_in_its_month(connection: Connection) -> None:
+    make_sample(connection, tutors=20, sessions=400, target_date=date(2026, 6, 5), seed=7)
+
+    for table, happened in zip(TABLES, ("scheduled_start", "submitted_at", "event_time"), strict=True):
+        lie = f"select distinct tableoid::regclass::text, to_char({happened}, 'YYYY_MM') from {table}"
+        assert all(name == f"{table}_{month}" for name, month in connection.execute(text(lie)))
+
+
+def test_what_counts_for_nothing_marks_nothing(connection: Connection) -> None:
+    make_sample(connection, tutors=3, sessions=10, target_date=date(2026, 6, 5), seed=7)
+    before = marks(connection)
+
+    ids = np.array(
+        connection.execute(text("select array_agg(tutor_id) from (select tutor_id from tutors limit 3)")).scalar_one()
+    )
+    happened = np.full(len(ids), instants.day_number(date(2026, 6, 4)) * instants.DAY)
+    columns = {
+        "organization_id": copying.int4(np.ones_like(ids)),
+        "external_id": copying.one_of(("a", "b", "c"), np.arange(len(ids))),
+        "tutor_id": copying.int4(ids),
+        "event_type": copying.one_of(("resignation",), np.zeros_like(ids)),
+        "event_time": copying.timestamptz(happened),
+        "ingested_at": copying.timestamptz(happened),
+    }
+    touched = monthly.Touched(ids, happened, np.zeros(len(ids), np.bool_))
+
+    assert monthly.copy(connection, "tutor_events", columns, touched) == len(ids)
+    assert marks(connection) == before
+
+
+def test_a_month_that_is_not_there_is_named(connection: Connection) -> None:
+    at = np.array([instants.day_number(date(1999, 12, 31)) * instants.DAY])
+    touched = monthly.Touched(np.array([1]), at, np.array([True]))
+
+    with pytest.raises(UndefinedTable, match="sessions_1999_12"):
+        monthly.copy(connection, "sessions", {"tutor_id": copying.int4(np.array([1]))}, touched)

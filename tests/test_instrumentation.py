@@ -19,8 +19,8 @@ from tutormax.broker import DoorbellBroker, Queue
 from tutormax.catalogue import Process, registry
 from tutormax.instrumentation import Instrumentation, harmless
 from tutormax.jobs import JobActor, ring
-from tutormax.jobs.execution import Outcome
 from tutormax.jobs.limits import REASONS
+from tutormax.jobs.outcomes import Outcome
 
 
 @pytest.fixture

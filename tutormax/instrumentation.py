@@ -16,8 +16,9 @@ from prometheus_client import Counter, Gauge, Histogram
 
 from tutormax import log, metrics, stages
 from tutormax.catalogue import OTHER
-from tutormax.jobs.execution import Answer, Outcome, given_answer
+from tutormax.jobs.execution import Answer, given_answer
 from tutormax.jobs.limits import REASONS
+from tutormax.jobs.outcomes import Outcome
 from tutormax.jobs.ring import Reason
 from tutormax.targets import target_of
 

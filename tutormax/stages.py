@@ -6,7 +6,7 @@ from itertools import product
 
 from tutormax import breaker, metrics
 from tutormax.broker import Queue
-from tutormax.jobs.execution import Outcome
+from tutormax.jobs.outcomes import Outcome
 from tutormax.populations import Population
 from tutormax.risk import LEVELS
 

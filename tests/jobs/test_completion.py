@@ -15,7 +15,8 @@ from tutormax import db, failpoints
 from tutormax.failpoints import Failpoint
 from tutormax.jobs import JobActor, execution, ring
 from tutormax.jobs.clerk import clerk
-from tutormax.jobs.execution import Answer, Outcome
+from tutormax.jobs.execution import Answer
+from tutormax.jobs.outcomes import Outcome
 from tutormax.jobs.ring import Doorbell
 from tutormax.tables import jobs
 

@@ -15,9 +15,9 @@ from tests.jobs import probes
 from tests.jobs.outage import lose
 from tutormax import db, failpoints
 from tutormax.failpoints import Failpoint
-from tutormax.jobs import JobActor, execution, ring
-from tutormax.jobs.execution import Outcome
+from tutormax.jobs import JobActor, execution, outcomes, ring
 from tutormax.jobs.keeper import keeper
+from tutormax.jobs.outcomes import Outcome
 from tutormax.tables import jobs
 
 
@@ -290,7 +290,7 @@ def eventually_running(job: UUID) -> None:
 
 
 def test_backoff_doubles_up_to_an_hour_with_jitter() -> None:
-    waits = [execution.backoff(attempt, 60) for attempt in (1, 2, 3, 50)]
+    waits = [outcomes.backoff(attempt, 60) for attempt in (1, 2, 3, 50)]
 
     for wait, most in zip(waits, (60, 120, 240, 3600), strict=True):
         assert 0.75 * most <= wait <= most

@@ -7,7 +7,7 @@ from tests.jobs import probes
 from tutormax import db
 from tutormax.errors import NotNowError
 from tutormax.jobs import Job, actor, execution, ring
-from tutormax.jobs.execution import Outcome
+from tutormax.jobs.outcomes import Outcome
 from tutormax.tables import jobs
 
 

@@ -21,7 +21,8 @@ from tests.ops.desk import Desk
 from tutormax import db, jobs, queries
 from tutormax.instrumentation import Instrumentation
 from tutormax.jobs import ring
-from tutormax.jobs.execution import Outcome, given_answer
+from tutormax.jobs.execution import given_answer
+from tutormax.jobs.outcomes import Outcome
 
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(900)]
 

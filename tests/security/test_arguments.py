@@ -9,7 +9,7 @@ from sqlalchemy import text
 from tests.jobs import probes
 from tutormax import db
 from tutormax.jobs import InvalidArgumentsError, Job, JobActor, execution, ring
-from tutormax.jobs.execution import Outcome
+from tutormax.jobs.outcomes import Outcome
 
 
 def take_anything(job: Job, anything: Any = None) -> None:

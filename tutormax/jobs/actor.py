@@ -16,6 +16,7 @@ from tutormax.jobs import execution
 from tutormax.jobs.arguments import Arguments
 from tutormax.jobs.job import Job
 from tutormax.jobs.limits import Limiter, make_sure_of_room, unlimited
+from tutormax.jobs.plan import Plan
 from tutormax.jobs.requests import Request, insert
 
 P = ParamSpec("P")
@@ -53,7 +54,7 @@ class JobActor(Generic[P, R]):
         self.time_limit_seconds = time_limit
         self.limit = limit
         self.arguments = Arguments(function)
-        self._plan = execution.Plan(function, self.arguments, time_limit, max_retries, limit)
+        self._plan = Plan(function, self.arguments, time_limit, max_retries, limit)
         self.__doc__ = function.__doc__
 
     def answer(self, job_id: str) -> None:

@@ -1,16 +1,11 @@
 """One attempt at one job, from the doorbell to the commit."""
 
-import random
 import threading
 import time
-import traceback
-from collections.abc import Callable
 from concurrent.futures import Future
 from contextlib import suppress
 from dataclasses import dataclass
-from enum import StrEnum
 from functools import partial
-from typing import Any
 from uuid import UUID
 
 import msgspec
@@ -18,50 +13,19 @@ from sqlalchemy import Connection
 from sqlalchemy.exc import DataError, DBAPIError, SQLAlchemyError
 
 from tutormax import db, failpoints, log, settings, tracing
-from tutormax.errors import NotNowError, PermanentError, TransientError
 from tutormax.failpoints import Failpoint
 from tutormax.jobs import lease as leases
 from tutormax.jobs import limits as limiting
-from tutormax.jobs import ring
-from tutormax.jobs.arguments import Arguments
+from tutormax.jobs import outcomes, ring
 from tutormax.jobs.clerk import Ended, clerk, worker_name
-from tutormax.jobs.job import (
-    CancelInterruption,
-    DeadlineInterruption,
-    Interruption,
-    Job,
-    ReplacedInterruption,
-    ShutdownInterruption,
-)
+from tutormax.jobs.job import Interruption, Job
 from tutormax.jobs.keeper import keeper
-from tutormax.jobs.lease import Failure, Lease, LeaseLostError, State
+from tutormax.jobs.lease import Lease, State
+from tutormax.jobs.outcomes import AWAY_SECONDS, FAILURES, Outcome
+from tutormax.jobs.plan import Plan
 from tutormax.tracing import Span, SpanKind, TraceContext
 
 _log = log.get(__name__)
-
-LONGEST_BACKOFF_SECONDS = 3600.0
-# A job whose outcome cannot be told for longer is somebody else's: its lease has run out.
-SETTLE_SECONDS = 60.0
-AWAY_SECONDS = 0.5
-
-
-class Outcome(StrEnum):
-    """How a doorbell was answered."""
-
-    SUCCESS = "success"
-    RETRY = "retry"
-    DEAD = "dead"
-    CANCELLED = "cancelled"
-    RELEASED = "released"
-    LOST = "lost"
-    SKIPPED = "skipped"
-
-
-FAILURES = frozenset({Outcome.RETRY, Outcome.DEAD})
-
-
-class TimeLimitExceededError(TransientError):
-    """The job ran longer than its actor may."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,17 +36,6 @@ class Answer:
     lease: Lease | None = None
     trace_id: str | None = None
     exception: str | None = None
-
-
-@dataclass(frozen=True, slots=True)
-class Plan:
-    """How jobs of one actor are run."""
-
-    function: Callable[..., Any]
-    arguments: Arguments
-    time_limit_seconds: float
-    max_retries: int | None
-    limit: limiting.Limiter = limiting.unlimited
 
 
 class _Given(threading.local):
@@ -204,7 +157,7 @@ class _Attempt:
         """Run the actor and complete its job, or have it completed."""
         lease, limits = self.lease, self.limits
         if lease.recoveries >= limits.job_max_recoveries:
-            self._ended(_quarantined(lease), "Quarantined")
+            self._ended(outcomes.quarantined(lease), "Quarantined")
             return
         seconds = self.plan.time_limit_seconds
         job = Job(lease, db.engine(), lease_seconds=limits.job_lease_seconds, time_limit_seconds=seconds)
@@ -224,7 +177,7 @@ class _Attempt:
             why = _interruption(error) or error
             # First of all: what the attempt holds would keep its own outcome from being written.
             _close(job, broken=isinstance(why, Interruption | DBAPIError))
-            outcome = _ended_badly(self.plan, job, limits, why)
+            outcome = outcomes.ended_badly(self.plan, self.lease, limits, why)
             self._ended(outcome, type(why).__name__ if outcome in FAILURES else None)
             return
         _close(job, broken=False)
@@ -240,7 +193,7 @@ class _Attempt:
                     failpoints.reach(Failpoint.AFTER_COMMIT)
                     self._done(state)
             except DataError as error:
-                self._ended(_failed(self.plan, self.lease, self.limits, error), type(error).__name__)
+                self._ended(outcomes.failed(self.plan, self.lease, self.limits, error), type(error).__name__)
             except BaseException as error:  # noqa: BLE001 - others of the clerk's wait, and this one's answer is awaited
                 self._given.set_exception(error)
 
@@ -252,7 +205,7 @@ class _Attempt:
             states.append(leases.finish(connection, self.lease, result))
             return states[-1]
 
-        outcome = _settle(self.lease, Outcome.SUCCESS, finish, since=ended_at)
+        outcome = outcomes.settle(self.lease, Outcome.SUCCESS, finish, since=ended_at)
         if outcome is not Outcome.SUCCESS:
             self._ended(outcome, None)
             return None
@@ -289,105 +242,4 @@ def _close(job: Job, *, broken: bool) -> None:
 
 def _given_up(plan: Plan, job: Job, limits: settings.Settings, why: type[Interruption]) -> Outcome:
     """Write what becomes of a job that does not hear that it is to stop; its thread will write nothing more."""
-    return _ended_badly(plan, job, limits, why())
-
-
-def _ended_badly(plan: Plan, job: Job, limits: settings.Settings, error: BaseException) -> Outcome:
-    lease = job.lease
-    match error:
-        case LeaseLostError() | ReplacedInterruption():
-            return _lost(lease)
-        case ShutdownInterruption():
-            _log.info("job released, the worker shuts down")
-            return _settle(lease, Outcome.RELEASED, lambda connection: leases.release(connection, lease))
-        case CancelInterruption():
-            cancelled = Failure("it was cancelled while it ran", "Cancelled")
-            return _settle(
-                lease,
-                Outcome.CANCELLED,
-                lambda connection: leases.bury(connection, lease, cancelled, state=State.CANCELLED),
-            )
-        case DeadlineInterruption():
-            limit = TimeLimitExceededError(f"{lease.actor} may run {plan.time_limit_seconds:g} s and was stopped")
-            return _failed(plan, lease, limits, limit)
-        case NotNowError():
-            _log.info("job put off", error=str(error), error_type=type(error).__name__)
-            return _settle(
-                lease,
-                Outcome.RELEASED,
-                lambda connection: leases.release(connection, lease, after_seconds=error.retry_after_seconds),
-            )
-        case _:
-            return _failed(plan, lease, limits, error)
-
-
-def _quarantined(lease: Lease) -> Outcome:
-    failure = Failure(f"its worker died {lease.recoveries} times while it ran", "Quarantined")
-    _log.error("job quarantined", recoveries=lease.recoveries)
-    return _settle(lease, Outcome.DEAD, lambda connection: leases.bury(connection, lease, failure))
-
-
-def _failed(plan: Plan, lease: Lease, limits: settings.Settings, error: BaseException) -> Outcome:
-    failure = Failure(str(error) or repr(error), type(error).__name__, _traceback(error))
-    retries = limits.max_task_retries if plan.max_retries is None else plan.max_retries
-    if isinstance(error, PermanentError) or lease.attempts > retries:
-        _log.error("job dead", error=failure.error, error_type=failure.error_type, exception=failure.traceback)
-        return _settle(lease, Outcome.DEAD, lambda connection: leases.bury(connection, lease, failure))
-    seconds = backoff(lease.attempts, limits.retry_backoff_seconds)
-    _log.warning(
-        "job failed, will be tried again",
-        error=failure.error,
-        error_type=failure.error_type,
-        in_seconds=round(seconds, 1),
-        exception=failure.traceback,
-    )
-    return _settle(lease, Outcome.RETRY, lambda connection: leases.retry(connection, lease, failure, seconds=seconds))
-
-
-def backoff(attempts: int, base_seconds: float) -> float:
-    """Return the seconds to wait after some failed attempts: doubling, at most an hour, up to a quarter off."""
-    doubled = min(LONGEST_BACKOFF_SECONDS, base_seconds * 2.0 ** min(attempts - 1, 30))
-    # Jitter keeps jobs that failed together from failing together again.
-    return doubled * random.uniform(0.75, 1.0)  # noqa: S311 - nothing secret
-
-
-def _traceback(error: BaseException) -> str | None:
-    return None if isinstance(error, TimeLimitExceededError) else "".join(traceback.format_exception(error))
-
-
-def _settle(
-    lease: Lease, outcome: Outcome, write: Callable[[Connection], State], *, since: float | None = None
-) -> Outcome:
-    """Write how an attempt ended; if the database is away for longer, the lease runs out and the job is recovered.
-
-    A completion whose answer was cut off may have arrived all the same: the ledger knows.
-    """
-    end = (time.monotonic() if since is None else since) + SETTLE_SECONDS
-    while True:
-        try:
-            with db.transaction() as connection:
-                if leases.is_done(connection, lease):
-                    _log.info("job done, though its commit was not answered")
-                    return Outcome.SUCCESS
-                write(connection)
-        except LeaseLostError:
-            return _lost(lease)
-        except DataError:
-            # No other time will take it.
-            raise
-        except SQLAlchemyError as error:
-            # Nothing else could be done with the database away; and whoever falls silent here is taken for dead.
-            last = keeper().shutting_down or time.monotonic() >= end
-            _log.warning("outcome not written", error=str(error).splitlines()[0], trying_again=not last)
-            if last:
-                return Outcome.LOST
-            time.sleep(AWAY_SECONDS)
-        else:
-            return outcome
-
-
-def _lost(lease: Lease) -> Outcome:
-    _log.warning("job lost to another worker, nothing written")
-    with suppress(SQLAlchemyError), db.transaction() as connection:
-        leases.vouch(connection, lease)
-    return Outcome.LOST
+    return outcomes.ended_badly(plan, job.lease, limits, why())

@@ -68,6 +68,11 @@ class Ids:
         self._ids[serials] = ids
 
 
+# Only the first where they follow each other, because nobody else draws.
+NEW_IDS = text(
+    "select case when max(id) - min(id) + 1 = count(*) then array[min(id)] else array_agg(id) end"
+    " from (select nextval(cast(:sequence as regclass)) as id from generate_series(1, :count)) as drawn"
+)
 # In place of the id of somebody who is not there any more: the world goes on telling of erased tutors.
 ERASED = 0
 
@@ -263,12 +268,10 @@ class Store:
         ids.put(wanted, np.array([found[name] for name in names], np.int64))
 
     def _new_ids(self, sequence: str, count: int) -> Integers:
-        statement = text("select array_agg(nextval(cast(:sequence as regclass))) from generate_series(1, :count)")
         if not count:
             return np.zeros(0, np.int64)
-        return np.array(
-            self.connection.execute(statement, {"sequence": sequence, "count": count}).scalar_one(), np.int64
-        )
+        drawn = self.connection.execute(NEW_IDS, {"sequence": sequence, "count": count}).scalar_one()
+        return np.array(drawn, np.int64) if len(drawn) == count else np.arange(drawn[0], drawn[0] + count)
 
     def _organization(self, count: int) -> copying.Field:
         return copying.int4(np.full(count, self.organization_id))

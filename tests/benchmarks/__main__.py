@@ -25,8 +25,9 @@ def main(names: list[str]) -> None:
     log.configure(json=False, level="ERROR")
     facts = machine() | {"size": sizes.chosen().name}
     with tempfile.TemporaryDirectory() as directory, servers.embedded(Path(directory)) as served:
-        # For this process and the workers that it starts.
+        # For this process and the workers that it starts. Of 150,000 tutors a bare statement may take minutes.
         os.environ.update(DATABASE_URL=served.database_url, REDIS_URL=served.broker_url)
+        os.environ.setdefault("TUTORMAX_STATEMENT_TIMEOUT_SECONDS", "3600")
         broker.install()
         with db.transaction() as connection:
             schema.upgrade(connection)

@@ -59,14 +59,15 @@ def _generation(built: Marketplace) -> Iterator[Figure]:
 
 def _evaluation(built: Marketplace, tutor_ids: list[int]) -> Iterator[Figure]:
     size = built.size
-    with db.transaction() as connection:
-        days = connection.execute(text("select count(distinct (tutor_id, day)) from touched_days")).scalar_one()
 
     def summed_up() -> None:
         with db.transaction() as connection:
             rollup.sum_up(connection)
 
-    yield from Stage(Measured.DAILY_SUMS, size, len(tutor_ids), days, [cost_of(summed_up)]).figures()
+    summing = cost_of(summed_up)
+    with db.transaction() as connection:
+        days = connection.execute(text("select count(*) from tutor_days")).scalar_one()
+    yield from Stage(Measured.DAILY_SUMS, size, len(tutor_ids), days, [summing]).figures()
     ends = (AS_OF - QUARTER_HOUR * number for number in range(1000, 0, -1))
 
     def judged() -> None:

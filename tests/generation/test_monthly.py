@@ -9,6 +9,8 @@ from psycopg.errors import UndefinedTable
 from sqlalchemy import Connection, text
 
 from tutormax.generation import copying, instants, monthly
+from tutormax.generation.copying import Rows
+from tutormax.generation.monthly import Facts
 from tutormax.generation.sample import make_sample
 
 MARKS = "select tutor_id, day, min(earliest), max(latest) from touched_days group by tutor_id, day order by 1, 2"
@@ -57,15 +59,15 @@ def test_what_counts_for_nothing_marks_nothing(connection: Connection) -> None:
         "event_time": copying.timestamptz(happened),
         "ingested_at": copying.timestamptz(happened),
     }
-    touched = monthly.Touched(ids, happened, np.zeros(len(ids), np.bool_))
+    facts = Facts(Rows("tutor_events", columns), ids, happened, np.zeros(len(ids), np.bool_))
+    monthly.append(connection, [facts])
 
-    assert monthly.copy(connection, "tutor_events", columns, touched) == len(ids)
     assert marks(connection) == before
 
 
 def test_a_month_that_is_not_there_is_named(connection: Connection) -> None:
     at = np.array([instants.day_number(date(1999, 12, 31)) * instants.DAY])
-    touched = monthly.Touched(np.array([1]), at, np.array([True]))
+    rows = Rows("sessions", {"tutor_id": copying.int4(np.array([1]))})
 
     with pytest.raises(UndefinedTable, match="sessions_1999_12"):
-        monthly.copy(connection, "sessions", {"tutor_id": copying.int4(np.array([1]))}, touched)
+        monthly.append(connection, [Facts(rows, np.array([1]), at, np.array([True]))])

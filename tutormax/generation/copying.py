@@ -1,14 +1,18 @@
 """COPY in PostgreSQL's binary format, built from columns without a loop over rows."""
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Iterator, Mapping
+from contextlib import closing
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
+from itertools import groupby
+from operator import itemgetter
 from typing import Any, Self
 
 import numpy as np
 from numpy.typing import NDArray
 from sqlalchemy import Connection
 
+from tutormax.ahead import ahead
 from tutormax.generation import instants
 from tutormax.generation.process import Flags, Floats, Integers
 
@@ -92,19 +96,35 @@ def one_of(names: tuple[str, ...], positions: Integers) -> Field:
     return Field(table[positions], np.array([len(name) for name in encoded])[positions])
 
 
-def copy(connection: Connection, table: str, columns: Mapping[str, Field]) -> int:
-    """Append rows to a table; return how many."""
-    count = len(next(iter(columns.values())).octets)
-    if count == 0:
-        return 0
+@dataclass(frozen=True, slots=True)
+class Rows:
+    """Rows of one table, column by column."""
+
+    table: str
+    columns: Mapping[str, Field]
+
+    def __len__(self) -> int:
+        return len(next(iter(self.columns.values())).octets)
+
+    def pieces(self) -> Iterator[tuple[str, bytes]]:
+        """Yield the statement that takes them, and some of them at a time."""
+        statement = f"copy {self.table} ({', '.join(self.columns)}) from stdin with (format binary)"
+        for start in range(0, len(self), ROWS_AT_ONCE):
+            some = slice(start, start + ROWS_AT_ONCE)
+            yield statement, encoded([field.take(some) for field in self.columns.values()])
+
+
+def append(connection: Connection, rows: Iterable[Rows]) -> None:
+    """Append rows to their tables, one after the other; some are made and encoded while PostgreSQL stores others."""
     driver: Any = connection.connection.driver_connection
-    names = ", ".join(columns)
-    with driver.cursor() as cursor, cursor.copy(f"copy {table} ({names}) from stdin with (format binary)") as stream:
-        stream.write(_HEADER)
-        for start in range(0, count, ROWS_AT_ONCE):
-            stream.write(encoded([field.take(slice(start, start + ROWS_AT_ONCE)) for field in columns.values()]))
-        stream.write(_TRAILER)
-    return count
+    coming = ahead(piece for each in rows for piece in each.pieces())
+    with closing(coming), driver.cursor() as cursor:
+        for statement, pieces in groupby(coming, key=itemgetter(0)):
+            with cursor.copy(statement) as stream:
+                stream.write(_HEADER)
+                for _, tuples in pieces:
+                    stream.write(tuples)
+                stream.write(_TRAILER)
 
 
 def encoded(fields: list[Field]) -> bytes:

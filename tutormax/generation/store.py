@@ -1,5 +1,6 @@
 """Appending a marketplace's rows to its organization, by COPY."""
 
+from collections.abc import Iterator
 from dataclasses import dataclass, fields, replace
 from typing import Any, Self
 
@@ -8,9 +9,10 @@ from sqlalchemy import ARRAY, Column, ColumnElement, Connection, Text, any_, cas
 
 from tutormax import tables
 from tutormax.generation import copying, identifiers, instants, monthly, truth
+from tutormax.generation.copying import Rows
 from tutormax.generation.identifiers import Kind
 from tutormax.generation.marketplace import Told, joined_at
-from tutormax.generation.monthly import Touched
+from tutormax.generation.monthly import Facts
 from tutormax.generation.names import names
 from tutormax.generation.process import BASELINES, Integers
 from tutormax.generation.rows import (
@@ -101,11 +103,12 @@ class Store:
         """Append what was known by an instant of what people did."""
         decided = told.decided.known <= until
         waiting = told.decided.take(~decided & (told.decided.booking_known <= until)).as_booked()
-        return Written(
-            sessions=self.add_sessions(Sessions.concatenated([told.decided.take(decided), waiting])),
-            feedback=self.add_feedback(told.feedback.take(told.feedback.known <= until)),
-            events=self.add_events(told.events.take(told.events.known <= until)),
-        )
+        sessions = Sessions.concatenated([told.decided.take(decided), waiting])
+        feedback = told.feedback.take(told.feedback.known <= until)
+        events = told.events.take(told.events.known <= until)
+        self._give_ids(sessions)
+        monthly.append(self.connection, self._told(sessions, feedback, events))
+        return Written(sessions=len(sessions), feedback=len(feedback), events=len(events))
 
     def add_tutors(self, joining: Tutors) -> int:
         """Append tutors, and remember what they are like."""
@@ -142,91 +145,30 @@ class Store:
         """Append students."""
         ids = self._new_ids("students_student_id_seq", len(new))
         self._students.put(new.student, ids)
-        return copying.copy(
-            self.connection,
-            "students",
-            {
-                "student_id": copying.int4(ids),
-                "organization_id": self._organization(len(new)),
-                "external_id": self._names(Kind.STUDENT, new.student),
-                "ingested_at": copying.timestamptz(new.known),
-            },
-        )
+        columns = {
+            "student_id": copying.int4(ids),
+            "organization_id": self._organization(len(new)),
+            "external_id": self._names(Kind.STUDENT, new.student),
+            "ingested_at": copying.timestamptz(new.known),
+        }
+        copying.append(self.connection, [Rows("students", columns)])
+        return len(new)
 
     def add_sessions(self, sessions: Sessions) -> int:
         """Append sessions, decided or only booked."""
-        ids = self._new_ids("sessions_session_id_seq", len(sessions))
-        self._sessions.put(sessions.session, ids)
-        known = np.where(sessions.status == Status.SCHEDULED, sessions.booking_known, sessions.known)
-        tutor_ids = self._tutors[sessions.tutor]
-        return monthly.copy(
-            self.connection,
-            "sessions",
-            {
-                "session_id": copying.int8(ids),
-                "organization_id": self._organization(len(sessions)),
-                "external_id": self._names(Kind.SESSION, sessions.session),
-                "tutor_id": copying.int4(tutor_ids),
-                "student_id": copying.int4(self._students[sessions.student]),
-                "session_number": copying.int4(sessions.number),
-                "subject": copying.one_of(SUBJECT_NAMES, sessions.subject),
-                "scheduled_start": copying.timestamptz(sessions.start),
-                "duration_minutes": copying.int2(sessions.minutes),
-                "booked_at": copying.timestamptz(sessions.booked),
-                "cancelled_at": copying.timestamptz(sessions.cancelled),
-                "status": copying.one_of(STATUS_NAMES, sessions.status),
-                "actual_start": copying.timestamptz(sessions.actual_start),
-                "ended_at": copying.timestamptz(sessions.ended),
-                "outcome_known_at": copying.timestamptz(sessions.known),
-                "late_start_minutes": copying.float4(sessions.late_minutes),
-                "engagement_score": copying.float4(sessions.engagement),
-                "objectives_met": copying.boolean(sessions.objectives),
-                "technical_issues": copying.boolean(sessions.technical),
-                "tutor_replaced": copying.boolean(sessions.replaced),
-                "ingested_at": copying.timestamptz(known),
-            },
-            Touched(tutor_ids, sessions.start, np.isin(sessions.status, HELD)),
-        )
+        self._give_ids(sessions)
+        monthly.append(self.connection, [self._sessions_told(sessions)])
+        return len(sessions)
 
     def add_feedback(self, feedback: Feedback) -> int:
         """Append what students said."""
-        tutor_ids = self._tutors[feedback.tutor]
-        return monthly.copy(
-            self.connection,
-            "student_feedback",
-            {
-                "organization_id": self._organization(len(feedback)),
-                "external_id": self._names(Kind.FEEDBACK, feedback.session),
-                "session_id": copying.int8(self._sessions[feedback.session]),
-                "session_start": copying.timestamptz(feedback.session_start),
-                "tutor_id": copying.int4(tutor_ids),
-                "student_id": copying.int4(self._students[feedback.student]),
-                "rating": copying.int2(feedback.rating),
-                "is_first_session": copying.boolean(feedback.first),
-                "submitted_at": copying.timestamptz(feedback.submitted),
-                "ingested_at": copying.timestamptz(feedback.known),
-            },
-            Touched(tutor_ids, feedback.submitted, np.ones(len(feedback), np.bool_)),
-        )
+        monthly.append(self.connection, [self._feedback_told(feedback)])
+        return len(feedback)
 
     def add_events(self, events: Events) -> int:
         """Append what tutors did."""
-        tutor_ids = self._tutors[events.tutor]
-        return monthly.copy(
-            self.connection,
-            "tutor_events",
-            {
-                "organization_id": self._organization(len(events)),
-                "external_id": self._names(Kind.EVENT, events.event),
-                "tutor_id": copying.int4(tutor_ids),
-                "event_type": copying.one_of(EVENT_TYPES, events.kind),
-                "event_time": copying.timestamptz(events.happened),
-                "value": copying.float8(events.value),
-                "by_tutor": copying.boolean(events.by_tutor),
-                "ingested_at": copying.timestamptz(events.known),
-            },
-            Touched(tutor_ids, events.happened, np.isin(events.kind, COUNTED)),
-        )
+        monthly.append(self.connection, [self._events_told(events)])
+        return len(events)
 
     def recall_people(self, told: Told) -> Told:
         """Look up the tutors and students whom rows name, whenever they were added; leave out tutors since erased."""
@@ -252,6 +194,74 @@ class Store:
     def tutor_ids(self, ordinals: Integers) -> list[int]:
         """Return the ids of tutors that were added or recalled."""
         return [int(tutor_id) for tutor_id in self._tutors[ordinals]]
+
+    def _give_ids(self, sessions: Sessions) -> None:
+        self._sessions.put(sessions.session, self._new_ids("sessions_session_id_seq", len(sessions)))
+
+    def _told(self, sessions: Sessions, feedback: Feedback, events: Events) -> Iterator[Facts]:
+        """Yield facts of each kind, made when their turn comes."""
+        yield self._sessions_told(sessions)
+        yield self._feedback_told(feedback)
+        yield self._events_told(events)
+
+    def _sessions_told(self, sessions: Sessions) -> Facts:
+        known = np.where(sessions.status == Status.SCHEDULED, sessions.booking_known, sessions.known)
+        tutor_ids = self._tutors[sessions.tutor]
+        columns = {
+            "session_id": copying.int8(self._sessions[sessions.session]),
+            "organization_id": self._organization(len(sessions)),
+            "external_id": self._names(Kind.SESSION, sessions.session),
+            "tutor_id": copying.int4(tutor_ids),
+            "student_id": copying.int4(self._students[sessions.student]),
+            "session_number": copying.int4(sessions.number),
+            "subject": copying.one_of(SUBJECT_NAMES, sessions.subject),
+            "scheduled_start": copying.timestamptz(sessions.start),
+            "duration_minutes": copying.int2(sessions.minutes),
+            "booked_at": copying.timestamptz(sessions.booked),
+            "cancelled_at": copying.timestamptz(sessions.cancelled),
+            "status": copying.one_of(STATUS_NAMES, sessions.status),
+            "actual_start": copying.timestamptz(sessions.actual_start),
+            "ended_at": copying.timestamptz(sessions.ended),
+            "outcome_known_at": copying.timestamptz(sessions.known),
+            "late_start_minutes": copying.float4(sessions.late_minutes),
+            "engagement_score": copying.float4(sessions.engagement),
+            "objectives_met": copying.boolean(sessions.objectives),
+            "technical_issues": copying.boolean(sessions.technical),
+            "tutor_replaced": copying.boolean(sessions.replaced),
+            "ingested_at": copying.timestamptz(known),
+        }
+        return Facts(Rows("sessions", columns), tutor_ids, sessions.start, np.isin(sessions.status, HELD))
+
+    def _feedback_told(self, feedback: Feedback) -> Facts:
+        tutor_ids = self._tutors[feedback.tutor]
+        columns = {
+            "organization_id": self._organization(len(feedback)),
+            "external_id": self._names(Kind.FEEDBACK, feedback.session),
+            "session_id": copying.int8(self._sessions[feedback.session]),
+            "session_start": copying.timestamptz(feedback.session_start),
+            "tutor_id": copying.int4(tutor_ids),
+            "student_id": copying.int4(self._students[feedback.student]),
+            "rating": copying.int2(feedback.rating),
+            "is_first_session": copying.boolean(feedback.first),
+            "submitted_at": copying.timestamptz(feedback.submitted),
+            "ingested_at": copying.timestamptz(feedback.known),
+        }
+        everything = np.ones(len(feedback), np.bool_)
+        return Facts(Rows("student_feedback", columns), tutor_ids, feedback.submitted, everything)
+
+    def _events_told(self, events: Events) -> Facts:
+        tutor_ids = self._tutors[events.tutor]
+        columns = {
+            "organization_id": self._organization(len(events)),
+            "external_id": self._names(Kind.EVENT, events.event),
+            "tutor_id": copying.int4(tutor_ids),
+            "event_type": copying.one_of(EVENT_TYPES, events.kind),
+            "event_time": copying.timestamptz(events.happened),
+            "value": copying.float8(events.value),
+            "by_tutor": copying.boolean(events.by_tutor),
+            "ingested_at": copying.timestamptz(events.known),
+        }
+        return Facts(Rows("tutor_events", columns), tutor_ids, events.happened, np.isin(events.kind, COUNTED))
 
     def _recall(self, ids: Ids, column: Column[Any], kind: Kind, serials: Integers, *also: ColumnElement[bool]) -> None:
         wanted = np.unique(serials)

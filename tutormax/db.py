@@ -8,7 +8,7 @@ from contextlib import contextmanager
 from weakref import WeakKeyDictionary
 
 import psycopg
-from sqlalchemy import Connection, Engine, create_engine, event
+from sqlalchemy import Connection, Engine, create_engine, event, make_url
 from sqlalchemy.engine.interfaces import DBAPIConnection
 from sqlalchemy.exc import InvalidatePoolError, OperationalError
 from sqlalchemy.pool import ConnectionPoolEntry
@@ -19,6 +19,8 @@ from tutormax.redaction import redact_text
 
 # A connection that was not used for longer may be dead, and is asked before it is relied on.
 FRESH_SECONDS = 1.0
+# Who talks to a host that has vanished hears of it in seconds; the kernel's own patience is fifteen minutes.
+KEEPALIVE = {"keepalives_idle": 10, "keepalives_interval": 5, "keepalives_count": 3, "tcp_user_timeout": 20_000}
 
 _waiting: WeakKeyDictionary[Connection, list[Callable[[], object]]] = WeakKeyDictionary()
 
@@ -53,10 +55,15 @@ def connect(
         max_overflow=24,
         # Errors are logged, and what was bound may be a person's name.
         hide_parameters=True,
-        connect_args={"options": options, "application_name": application, "connect_timeout": 5},
+        connect_args={"options": options, "application_name": application, "connect_timeout": 5} | _keepalive(url),
     )
     _ask_whether_connections_live(made)
     return made
+
+
+def _keepalive(url: str) -> dict[str, int]:
+    """Return how a silent connection is found out, but for what the URL says itself."""
+    return {name: value for name, value in KEEPALIVE.items() if name not in make_url(url).query}
 
 
 def _ask_whether_connections_live(made: Engine) -> None:
@@ -84,8 +91,16 @@ def _ask_whether_connections_live(made: Engine) -> None:
 def _own_engine() -> Engine:
     made = connect(servers.endpoints().database_url, application=f"tutormax {os.getpid()}")
     # Whoever reconnects brings embedded servers back, should somebody have killed their supervisor.
-    event.listen(made, "do_connect", lambda *_: servers.endpoints() and None)
+    event.listen(made, "do_connect", _bring_back)
     return made
+
+
+def _bring_back(*_: object) -> None:
+    try:
+        servers.endpoints()
+    except (servers.ServerStartError, OSError) as error:
+        # What every caller expects of a database that is away.
+        raise psycopg.OperationalError(str(error)) from error
 
 
 # One for each process: a forked worker must not share its parent's sockets.

@@ -52,3 +52,28 @@ def test_what_was_fetched_and_not_handed_out_goes_back_in_its_order(server: Redi
 
     assert fetched == WAITING - THREADS
     assert server.client().lrange("tutormax:doorbells:probes", 0, -1) == before
+
+
+def test_a_consumer_that_takes_anothers_place_knows_what_its_threads_have_in_hand(
+    server: Redis, consumer: RedisConsumer
+) -> None:
+    busy = [next(consumer) for _ in range(THREADS - 1)]
+    consumer.close()
+
+    replaced = RedisConsumer(consumer.broker, probes.QUEUE, limit=THREADS)
+
+    assert next(replaced) is not None
+    assert next(replaced) is None
+    assert busy[0] is not None
+    replaced.ack(busy[0])
+    assert next(replaced) is not None
+    assert server.waiting(probes.QUEUE) == WAITING - THREADS - 1
+
+
+def test_what_no_thread_has_taken_frees_its_place(consumer: RedisConsumer) -> None:
+    taken = [next(consumer) for _ in range(THREADS)]
+    assert next(consumer) is None
+
+    consumer.requeue([message for message in taken if message is not None])
+
+    assert next(consumer) is not None

@@ -12,7 +12,7 @@ from sqlalchemy import select, text
 
 from tests.faults.harness import Redis
 from tests.jobs import probes
-from tutormax import db, middleware
+from tutormax import db, middleware, settings
 from tutormax.broker import DoorbellBroker
 from tutormax.broker.redis_lists import RedisConsumer
 from tutormax.jobs import JobActor, limits, ring
@@ -182,3 +182,18 @@ def test_what_limits_an_organization_limits_what_is_taken_beforehand(
     consumer(broker)
 
     assert stand(sent) == [WAITS] * SENT
+
+
+def test_a_lease_that_has_lain_for_too_long_is_given_back(
+    broker: DoorbellBroker, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    sent = sent_to(probes.say)
+    consumer(broker)
+    later = time.monotonic() + settings.current().job_lease_seconds
+    monkeypatch.setattr(time, "monotonic", lambda: later)
+
+    lease = clerk().take(sent[1])
+
+    assert lease is not None
+    # Given back and taken afresh, for a whole lease.
+    assert lease.fence == 2

@@ -123,3 +123,22 @@ def test_a_worker_that_stops_writes_what_has_ended() -> None:
     clerk().flush()
 
     assert {row(job).state for job in sent} == {"done"}
+
+
+def test_who_has_locked_a_job_keeps_its_completion_waiting_and_no_others() -> None:
+    locked, free = probes.say.send("a"), probes.say.send("b")
+
+    with db.engine().connect() as holder:
+
+        def lock(point: Failpoint) -> None:
+            if point is Failpoint.BEFORE_COMMIT and not holder.in_transaction():
+                holder.execute(text("select from jobs where job_id = :job for update"), {"job": locked})
+
+        failpoints.arm(lock)
+        waiting = begun(probes.say, locked)
+        assert begun(probes.say, free).result(5).outcome is Outcome.SUCCESS
+        assert not waiting.done()
+        holder.rollback()
+
+    assert waiting.result(10).outcome is Outcome.SUCCESS
+    assert row(locked).state == "done"

@@ -7,6 +7,7 @@ names them.
 """
 
 import time
+from collections import defaultdict
 from collections.abc import Callable, Sequence
 from enum import StrEnum
 
@@ -18,7 +19,7 @@ from sqlalchemy.exc import SQLAlchemyError
 from tutormax import log, metrics, servers
 from tutormax.broker.carrier import MALFORMED_KEPT, BrokerAwayError, Carrier, Parcel
 from tutormax.broker.carriers import consumer_on, open_carrier
-from tutormax.broker.consumer import DoorbellConsumer
+from tutormax.broker.consumer import DoorbellConsumer, Places
 from tutormax.broker.envelope import LARGEST_DOORBELL_BYTES, pack
 from tutormax.broker.redis_lists import list_name
 from tutormax.errors import PermanentError, TutorMaxError
@@ -77,6 +78,8 @@ class DoorbellBroker(dramatiq.Broker):
         self.leases_beforehand = False
         # When each queue's consumer last went round its loop, by a clock that nobody sets.
         self.polled_at: dict[str, float] = {}
+        # By queue, because a consumer whose connection failed is replaced while its doorbells are still worked on.
+        self.places: defaultdict[str, Places] = defaultdict(Places)
         self._told_at: dict[str, float] = {}
         self._kept_since: dict[str, tuple[float, int]] = {}
 

@@ -1,5 +1,6 @@
 """What every consumer does with what arrives: check it, put aside what is no doorbell, hand out the rest."""
 
+import threading
 from abc import abstractmethod
 from typing import TYPE_CHECKING
 
@@ -15,6 +16,14 @@ if TYPE_CHECKING:
 _log = log.get(__name__)
 
 BLOCK_SECONDS = 1.0
+
+
+class Places:
+    """How many doorbells of a queue a worker's threads have in hand, also while its consumer is made anew."""
+
+    def __init__(self) -> None:
+        self.taken = 0
+        self.free = threading.Condition()
 
 
 class DoorbellConsumer(Consumer):

@@ -1,6 +1,5 @@
 """Doorbells in Redis: one plain list for each queue."""
 
-import threading
 from collections import deque
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
@@ -120,8 +119,7 @@ class RedisConsumer(DoorbellConsumer):
 
     def __init__(self, broker: "DoorbellBroker", queue: str, *, limit: int) -> None:
         super().__init__(broker, queue, limit=limit)
-        self._held = 0
-        self._free = threading.Condition()
+        self._places = broker.places[queue]
         # What came along with another doorbell; where one was, there may be more.
         self._fetched: deque[bytes] = deque()
         self._more = False
@@ -131,8 +129,8 @@ class RedisConsumer(DoorbellConsumer):
         """Return the next doorbell; None after a second without one, or while every thread is busy."""
         # Before anything may hang or fail: without Redis the loop still goes round.
         self.broker.polled(self.queue)
-        with self._free:
-            if self._held >= self.limit and not self._free.wait_for(self._has_room, timeout=BLOCK_SECONDS):
+        with self._places.free:
+            if not self._places.free.wait_for(self._has_room, timeout=BLOCK_SECONDS):
                 return None
         try:
             raw = self._fetch()
@@ -145,7 +143,7 @@ class RedisConsumer(DoorbellConsumer):
         """Return the next message; of many, as many are fetched at once as there are threads for."""
         if self._more and not self._fetched:
             self._let_others_be_free()
-            self._fetched.extend(self._lists().take(self.queue, max(1, self.limit - self._held)))
+            self._fetched.extend(self._lists().take(self.queue, max(1, self.limit - self._places.taken)))
             self._in_company = len(self._fetched) > 1
             if self.broker.leases_beforehand:
                 beforehand.take(list(self._doorbells(self._fetched)))
@@ -158,9 +156,9 @@ class RedisConsumer(DoorbellConsumer):
 
     def _let_others_be_free(self) -> None:
         """Wait a moment for half of the threads: while they become free in company, one round trip serves many."""
-        if self._in_company and self._held:
-            with self._free:
-                self._free.wait_for(lambda: self._held <= self.limit // 2, timeout=PATIENCE_SECONDS)
+        if self._in_company and self._places.taken:
+            with self._places.free:
+                self._places.free.wait_for(lambda: self._places.taken <= self.limit // 2, timeout=PATIENCE_SECONDS)
 
     def close(self) -> None:
         """Put back what was fetched and not handed out, if Redis can be reached; otherwise the relay rings again."""
@@ -199,19 +197,18 @@ class RedisConsumer(DoorbellConsumer):
         message = self.opened(raw)
         if message is None:
             return None
-        with self._free:
-            self._held += 1
+        with self._places.free:
+            self._places.taken += 1
         return MessageProxy(message)
 
     def _has_room(self) -> bool:
-        return self._held < self.limit
+        return self._places.taken < self.limit
 
     def ack(self, message: MessageProxy) -> None:
         """Make room for another doorbell."""
-        with self._free:
-            # One that was taken before the consumer was started again is not counted here.
-            self._held = max(0, self._held - 1)
-            self._free.notify()
+        with self._places.free:
+            self._places.taken -= 1
+            self._places.free.notify()
 
     def requeue(self, messages: Iterable[MessageProxy]) -> None:
         """Push back what no thread has taken, if Redis can be reached; otherwise the relay rings again."""
@@ -220,6 +217,8 @@ class RedisConsumer(DoorbellConsumer):
             for message in messages
         ]
         if back:
+            with self._places.free:
+                self._places.taken -= len(back)
             beforehand.give_back(back)
             ring.ring(back)
 

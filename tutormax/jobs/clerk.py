@@ -96,6 +96,8 @@ class Clerk:
         self.reserve = Reserve(self._taken)
         self._taking: Together[UUID, Lease | None] = Together(self._taken)
         self._finishing: Batcher[Ended] = Batcher("clerk", self._finish, most=MOST_UNWRITTEN)
+        # Somebody has locked the row, for as long as he likes, and all the others are not to wait for him.
+        self._locked: Batcher[Ended] = Batcher("clerk of the locked", self._leave_alone, most=MOST_UNWRITTEN)
 
     def take(self, job_id: UUID) -> Lease | None:
         """Take a job's lease as `leases.take` does."""
@@ -111,7 +113,8 @@ class Clerk:
 
     def flush(self, seconds: float = CLOSE_SECONDS) -> None:
         """Wait until what has ended is written, so long and no longer."""
-        if not self._finishing.flush(seconds):
+        end = time.monotonic() + seconds
+        if not (self._finishing.flush(seconds) and self._locked.flush(max(0.0, end - time.monotonic()))):
             _log.warning("completions not written, others will do these jobs once more", waited_seconds=seconds)
 
     def close(self) -> None:
@@ -136,7 +139,23 @@ class Clerk:
         except Exception as error:  # noqa: BLE001  # of the connection, or of one of them: each is seen to alone
             _log.warning("completions not written together", error=str(error).partition("\n")[0], jobs=len(ended))
         for each in ended:
-            each.tell(states.get(each.lease.job_id))
+            state = states.get(each.lease.job_id)
+            if state is None:
+                self._locked.hand(each)
+            else:
+                _tell(each, state)
+
+    @staticmethod
+    def _leave_alone(ended: Sequence[Ended]) -> None:
+        for each in ended:
+            _tell(each, None)
+
+
+def _tell(ended: Ended, state: State | None) -> None:
+    try:
+        ended.tell(state)
+    except Exception:  # noqa: BLE001 - others are to be told, too
+        _log.exception("who waits for a completion was not told", job_id=str(ended.lease.job_id))
 
 
 def worker_name() -> str:

@@ -192,20 +192,22 @@ class _Attempt:
                 if state is not None:
                     failpoints.reach(Failpoint.AFTER_COMMIT)
                     self._done(state)
-            except DataError as error:
-                self._ended(outcomes.failed(self.plan, self.lease, self.limits, error), type(error).__name__)
             except BaseException as error:  # noqa: BLE001 - others of the clerk's wait, and this one's answer is awaited
                 self._given.set_exception(error)
 
     def _finished_alone(self, result: str | None, ended_at: float) -> State | None:
-        """Complete the job in a transaction of its own; return None where it is lost, and has been answered."""
+        """Complete the job in a transaction of its own; return None where it is not, and has been answered."""
         states: list[State] = []
 
         def finish(connection: Connection) -> State:
             states.append(leases.finish(connection, self.lease, result))
             return states[-1]
 
-        outcome = outcomes.settle(self.lease, Outcome.SUCCESS, finish, since=ended_at)
+        try:
+            outcome = outcomes.settle(self.lease, Outcome.SUCCESS, finish, since=ended_at)
+        except DataError as error:
+            self._ended(outcomes.failed(self.plan, self.lease, self.limits, error), type(error).__name__)
+            return None
         if outcome is not Outcome.SUCCESS:
             self._ended(outcome, None)
             return None

@@ -4,6 +4,7 @@ import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from datetime import datetime
+from operator import index
 from typing import Any
 from uuid import UUID
 
@@ -105,8 +106,12 @@ class Job:
         db.committed(connection)
 
     def report(self, done: int, total: int | None = None, note: str | None = None) -> None:
-        """Say how far the job has come; whoever waits for it sees this within seconds."""
-        self.progress = {"done": done, "total": total, "note": note}
+        """Say how far the job has come; whoever waits for it sees this within seconds.
+
+        Raises TypeError for counts that are no integers: another thread writes this together with others' progress.
+        """
+        counts = {"done": index(done), "total": None if total is None else index(total)}
+        self.progress = {**counts, "note": None if note is None else leases.keepable(note)}
         self.check()
 
     def check(self) -> None:

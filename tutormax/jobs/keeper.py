@@ -44,6 +44,8 @@ STOP_SECONDS = 4.0
 FLUSH_SECONDS = 1.0
 
 GiveUp = Callable[[type[Interruption]], object]
+# A job under a fence.
+Held = tuple[UUID, int]
 
 
 class Watched:
@@ -62,8 +64,10 @@ class Keeper(threading.Thread):
 
     def __init__(self) -> None:
         super().__init__(name="tutormax-keeper", daemon=True)
-        self._watched: dict[UUID, Watched] = {}
+        # Each attempt by itself: a job that was taken over may be run twice in one process, for a while.
+        self._watched: dict[Held, Watched] = {}
         self._lock = threading.Lock()
+        self._renewed_at = 0.0
         self._shutdown_at: float | None = None
         self._owns_process = False
 
@@ -71,7 +75,7 @@ class Keeper(threading.Thread):
     def watch(self, job: Job, give_up: GiveUp) -> Iterator[None]:
         """Keep a job's lease while the block runs; one that cannot be stopped is given up before its process ends."""
         with self._lock:
-            self._watched[job.id] = Watched(job, give_up)
+            self._watched[_held(job)] = Watched(job, give_up)
         try:
             yield
         finally:
@@ -81,7 +85,7 @@ class Keeper(threading.Thread):
         # Once this lock is had, nobody reaches into the thread any more; what was on its way may arrive just here.
         try:
             with self._lock:
-                self._watched.pop(job.id, None)
+                self._watched.pop(_held(job), None)
         except Interruption:
             self._forget(job)
             raise
@@ -108,16 +112,20 @@ class Keeper(threading.Thread):
 
     def run(self) -> None:
         """Beat for as long as the process lives."""
-        renewed_at = 0.0
         while True:
             time.sleep(BEAT_SECONDS)
-            now = time.monotonic()
-            self._tell_the_late(now)
-            if self._watched and now - renewed_at >= min(settings.current().job_lease_seconds / 3, 1.0):
-                renewed_at = now
-                self.renew(now)
-            if self._owns_process:
-                self._end_what_does_not_stop(now)
+            try:
+                self._beat(time.monotonic())
+            except Exception:  # noqa: BLE001 - whatever it is: without this thread no lease of the process is renewed
+                _log.exception("the keeper missed a beat")
+
+    def _beat(self, now: float) -> None:
+        self._tell_the_late(now)
+        if self._watched and now - self._renewed_at >= min(settings.current().job_lease_seconds / 3, 1.0):
+            self._renewed_at = now
+            self.renew(now)
+        if self._owns_process:
+            self._end_what_does_not_stop(now)
 
     def _end_what_does_not_stop(self, now: float) -> None:
         self._wind_up()
@@ -141,7 +149,7 @@ class Keeper(threading.Thread):
         for one in innocent:
             self._tell(one, ShutdownInterruption, now)
         end = time.monotonic() + STOP_SECONDS
-        while time.monotonic() < end and any(self._watched.get(one.job.id) is one for one in innocent):
+        while time.monotonic() < end and any(_held(one.job) in self._watched for one in innocent):
             time.sleep(BEAT_SECONDS)
             self.renew(now)
         for one in list(self._watched.values()):
@@ -169,30 +177,30 @@ class Keeper(threading.Thread):
             _log.warning("leases not renewed", error=str(error).splitlines()[0], jobs=len(watched))
             return
         for one in watched:
-            if one.job.id not in rows:
+            if _held(one.job) not in rows:
                 self._tell(one, ReplacedInterruption, now)
-            elif rows[one.job.id]:
+            elif rows[_held(one.job)]:
                 self._tell(one, CancelInterruption, now)
 
     @staticmethod
-    def _renewed(connection: Connection, watched: list[Watched]) -> dict[UUID, bool]:
-        held = [
-            {"job_id": str(one.job.id), "fence": one.job.lease.fence, "progress": one.job.progress} for one in watched
-        ]
-        rows = connection.execute(
-            queries.load("renew_leases"),
-            {"held": orjson.dumps(held).decode(), "seconds": settings.current().job_lease_seconds},
-        )
-        return {row.job_id: row.cancel_requested for row in rows}
+    def _renewed(connection: Connection, watched: list[Watched]) -> dict[Held, bool]:
+        held = [{"job_id": one.job.id, "fence": one.job.lease.fence, "progress": one.job.progress} for one in watched]
+        bound = {"held": orjson.dumps(held).decode(), "seconds": settings.current().job_lease_seconds}
+        rows = connection.execute(queries.load("renew_leases"), bound)
+        return {(row.job_id, row.fence): row.cancel_requested for row in rows}
 
     def _tell(self, watched: Watched, why: type[Interruption], now: float) -> None:
         with self._lock:
-            if self._watched.get(watched.job.id) is not watched or now - watched.told_at < REPEAT_SECONDS:
+            if _held(watched.job) not in self._watched or now - watched.told_at < REPEAT_SECONDS:
                 return
             watched.told_at = now
             raise_thread_exception(watched.job.thread, why)  # type: ignore[no-untyped-call]  # dramatiq leaves it untyped
         with suppress(Exception):  # the connection may be closing at this very moment
             watched.job.interrupt(why)
+
+
+def _held(job: Job) -> Held:
+    return job.id, job.lease.fence
 
 
 def _started() -> Keeper:

@@ -109,8 +109,8 @@ def is_done(connection: Connection, lease: Lease) -> bool:
 
 
 def retry(connection: Connection, lease: Lease, failure: "Failure", *, seconds: float) -> State:
-    """Put a failed job back, due again after some seconds; raise LeaseLostError if it is no longer ours."""
-    return _end(connection, "retry_job", lease, seconds=seconds, **failure.columns())
+    """Put a failed job back, due again after some seconds, unless it is to stop; raise LeaseLostError if not ours."""
+    return _go_on(connection, "retry_job", lease, seconds=seconds, **failure.columns())
 
 
 def bury(connection: Connection, lease: Lease, failure: "Failure", *, state: State = State.DEAD) -> State:
@@ -129,9 +129,9 @@ def vouch(connection: Connection, lease: Lease) -> None:
 def release(connection: Connection, lease: Lease, *, after_seconds: float = 0.0) -> State:
     """Give a job back as if it had not been started, its cursor kept; raise LeaseLostError if it is no longer ours.
 
-    It is due again at once, or after some seconds.
+    It is due again at once, or after some seconds; but one that is to stop is cancelled.
     """
-    return _end(connection, "release_job", lease, seconds=after_seconds)
+    return _go_on(connection, "release_job", lease, seconds=after_seconds)
 
 
 def hold(connection: Connection, lease: Lease, *, seconds: float, cursor: Any = None) -> None:
@@ -156,12 +156,16 @@ class Failure:
     def columns(self) -> dict[str, str | None]:
         """Return the failure as bound values, without secrets and what PostgreSQL refuses: dead letters are kept."""
         return {
-            name: None if text is None else _keepable(text)
+            name: None if text is None else keepable(text)
             for name, text in (("error", self.error), ("error_type", self.error_type), ("traceback", self.traceback))
         }
 
 
-def _keepable(text: str) -> str:
+CANCELLED = Failure("it was cancelled while it ran", "Cancelled")
+
+
+def keepable(text: str) -> str:
+    """Return a text as PostgreSQL takes it, not too long and without secrets."""
     # Searched before it is cut: half a secret would not be recognized.
     return (
         redact_text(text[: 10 * LONGEST_TEXT])
@@ -174,6 +178,14 @@ def _keepable(text: str) -> str:
 def packed(value: object) -> str | None:
     """Return a result or a cursor as the ledger keeps it, JSON text; raise TypeError where it is none."""
     return None if value is None else orjson.dumps(value, option=orjson.OPT_NON_STR_KEYS).decode()
+
+
+def _go_on(connection: Connection, statement: str, lease: Lease, **values: object) -> State:
+    """Give a job another start, or cancel it where somebody has asked for that."""
+    try:
+        return _end(connection, statement, lease, **values)
+    except LeaseLostError:
+        return bury(connection, lease, CANCELLED, state=State.CANCELLED)
 
 
 def _end(connection: Connection, statement: str, lease: Lease, **values: object) -> State:

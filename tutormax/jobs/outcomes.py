@@ -15,7 +15,7 @@ from tutormax.errors import NotNowError, PermanentError, TransientError
 from tutormax.jobs import lease as leases
 from tutormax.jobs.job import CancelInterruption, DeadlineInterruption, ReplacedInterruption, ShutdownInterruption
 from tutormax.jobs.keeper import keeper
-from tutormax.jobs.lease import Failure, Lease, LeaseLostError, State
+from tutormax.jobs.lease import CANCELLED, Failure, Lease, LeaseLostError, State
 from tutormax.jobs.plan import Plan
 
 _log = log.get(__name__)
@@ -54,11 +54,10 @@ def ended_badly(plan: Plan, lease: Lease, limits: settings.Settings, error: Base
             _log.info("job released, the worker shuts down")
             return settle(lease, Outcome.RELEASED, lambda connection: leases.release(connection, lease))
         case CancelInterruption():
-            cancelled = Failure("it was cancelled while it ran", "Cancelled")
             return settle(
                 lease,
                 Outcome.CANCELLED,
-                lambda connection: leases.bury(connection, lease, cancelled, state=State.CANCELLED),
+                lambda connection: leases.bury(connection, lease, CANCELLED, state=State.CANCELLED),
             )
         case DeadlineInterruption():
             limit = TimeLimitExceededError(f"{lease.actor} may run {plan.time_limit_seconds:g} s and was stopped")
@@ -124,7 +123,7 @@ def settle(
                 if leases.is_done(connection, lease):
                     _log.info("job done, though its commit was not answered")
                     return Outcome.SUCCESS
-                write(connection)
+                state = write(connection)
         except LeaseLostError:
             return _lost(lease)
         except DataError:
@@ -138,7 +137,8 @@ def settle(
                 return Outcome.LOST
             time.sleep(AWAY_SECONDS)
         else:
-            return outcome
+            # Somebody has asked for it to stop, and its worker had not heard yet.
+            return Outcome.CANCELLED if state is State.CANCELLED else outcome
 
 
 def _lost(lease: Lease) -> Outcome:

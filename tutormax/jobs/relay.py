@@ -56,5 +56,5 @@ def ring_due(connection: Connection, queues: Iterable[str], *, window: int, ring
 
 
 def expire(connection: Connection) -> int:
-    """Cancel the jobs that are too late to be of use; return how many."""
+    """Cancel jobs that are too late to be of use, or were to stop when their worker went silent; return how many."""
     return len(connection.execute(queries.load("expire_jobs")).all())

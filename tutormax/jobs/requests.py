@@ -1,6 +1,6 @@
 """Asking for work: job rows inserted in the caller's transaction, rung once it has committed."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 from functools import partial
@@ -51,4 +51,17 @@ def insert(connection: Connection, requests: Iterable[Request]) -> list[UUID]:
     if due:
         db.after_commit(connection, partial(ring.ring_within, due, settings.current().relay_window))
     ids = {(row.actor, row.dedupe_key): row.job_id for row in rows if row.dedupe_key is not None}
+    ids |= _there(connection, {(request.actor, request.key) for request in wanted if request.key} - ids.keys())
     return [ids[request.actor, request.key] if request.key else request.job_id for request in wanted]
+
+
+def _there(connection: Connection, keys: Collection[tuple[str, str | None]]) -> dict[tuple[str, str | None], UUID]:
+    """Return the jobs of keys that another transaction committed while ours waited for it.
+
+    Our statement began before that and does not see them, but holds their rows: they end no sooner than we do.
+    """
+    if not keys:
+        return {}
+    actors, names = zip(*sorted(keys), strict=True)
+    rows = connection.execute(queries.load("jobs_of_keys"), {"actors": list(actors), "keys": list(names)})
+    return {(row.actor, row.dedupe_key): row.job_id for row in rows}

@@ -1,5 +1,6 @@
 """Leases in reserve: taken for threads that will ask for them in a moment, and given back where none comes."""
 
+import time
 from collections.abc import Callable, Sequence
 from concurrent.futures import Future
 from contextlib import suppress
@@ -7,7 +8,7 @@ from uuid import UUID
 
 from sqlalchemy.exc import SQLAlchemyError
 
-from tutormax import db
+from tutormax import db, settings
 from tutormax.attempt import Attempt
 from tutormax.jobs import lease as leases
 from tutormax.jobs.batcher import Batcher
@@ -22,13 +23,17 @@ class Reserve:
 
     def __init__(self, take: Callable[[Sequence[UUID]], Sequence[Lease | None]]) -> None:
         self._take = take
-        self._held: dict[UUID, Lease] = {}
+        self._held: dict[UUID, tuple[Lease, float]] = {}
         self._taking: Batcher[tuple[Sequence[UUID], Future[None]]] = Batcher("reserve", self._fill, most=1)
         self._hangs = False
 
     def pop(self, job_id: UUID) -> Lease | None:
-        """Return the lease of a job, once; None where there is none."""
-        return self._held.pop(job_id, None)
+        """Return the lease of a job, once; None where there is none, or it has lain here for too long."""
+        lease, taken_at = self._held.pop(job_id, (None, 0.0))
+        if lease is not None and time.monotonic() - taken_at > settings.current().job_lease_seconds / 2:
+            _release([lease])
+            return None
+        return lease
 
     def fill(self, job_ids: Sequence[UUID], *, seconds: float = TAKE_SECONDS) -> None:
         """Take the leases that can be had at once.
@@ -67,7 +72,7 @@ class Reserve:
 
     def _keep(self, taken: Sequence[Lease], filled: Future[None]) -> None:
         if filled.set_running_or_notify_cancel():
-            self._held.update((lease.job_id, lease) for lease in taken)
+            self._held.update((lease.job_id, (lease, time.monotonic())) for lease in taken)
             # Before who waits goes on: it may want more at once.
             self._hangs = False
             filled.set_result(None)

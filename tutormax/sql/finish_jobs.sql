@@ -22,6 +22,8 @@ update jobs set
     recoveries = case when again then 0 else recoveries end,
     available_at = case when again then clock_timestamp() else available_at end,
     again = false,
+    -- What is asked for once more was asked for by somebody else than who cancelled.
+    cancel_requested = cancel_requested and not again,
     lease_until = null,
     cursor = null,
     result = ours.result,

@@ -1,7 +1,7 @@
 -- lease_jobs: which of these jobs may this worker have, and under which fence?
 -- One row for each that it got. None for one that is not due, expired, ended, held by somebody whose lease still runs or
--- locked by anybody just now; nor for one gone silent twice that the relay has not chosen to try since: a doorbell that
--- was left over from before must not wake it.
+-- locked by anybody just now; nor for one gone silent that was to stop, or, twice, that the relay has not chosen to try
+-- since: a doorbell that was left over from before must not wake it.
 with free as (
     select job_id
     from jobs
@@ -12,7 +12,11 @@ with free as (
         -- truth lists every job that has left the state since the last vacuum.
         and case state
             when 'pending' then available_at <= clock_timestamp()
-            when 'running' then lease_until < clock_timestamp() and (recoveries = 0 or rung_at is not null)
+            when 'running'
+                then
+                    lease_until < clock_timestamp()
+                    and not cancel_requested
+                    and (recoveries = 0 or rung_at is not null)
         end
     -- In one order, so that no two workers wait for each other.
     order by job_id

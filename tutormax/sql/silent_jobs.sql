@@ -14,6 +14,7 @@ with silent as (
     where
         state = 'running'
         and queue = :queue
+        and not cancel_requested
         and lease_until < clock_timestamp()
         and (rung_at is null or rung_at < clock_timestamp() - make_interval(secs => :ring_again))
 ),

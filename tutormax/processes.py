@@ -20,7 +20,8 @@ PR_SET_PDEATHSIG = 1
 # Loaded before any fork: a child between fork and exec must not load libraries.
 _LIBC = ctypes.CDLL(None) if sys.platform == "linux" else None
 
-STOP_SECONDS = 10.0
+# A worker gives up a job that does not hear after eleven seconds, and ends by itself.
+STOP_SECONDS = 20.0
 REST_SECONDS = 5.0
 
 

@@ -135,6 +135,19 @@ def test_two_requests_with_one_key_are_one_job_at_the_earlier_time(connection: C
     assert row(connection, first).available_at == earlier
 
 
+@pytest.mark.parametrize(("first", "second", "kept"), [(1, None, None), (None, 1, None), (1, 2, 2), (2, 1, 2)])
+def test_of_two_requests_with_one_key_the_one_that_is_wanted_for_longer_decides(
+    connection: Connection, first: int | None, second: int | None, kept: int | None
+) -> None:
+    def at(hours: int | None) -> datetime | None:
+        return None if hours is None else datetime(2100, 1, 1, hours, tzinfo=UTC)
+
+    asked(connection, key="tutor 7", expires_at=at(first))
+    job = asked(connection, key="tutor 7", expires_at=at(second))
+
+    assert row(connection, job).expires_at == at(kept)
+
+
 def test_two_requests_with_one_key_in_one_call_are_one_job(connection: Connection) -> None:
     request = Request("leave_mark", QUEUE, {"mark": "a"}, key="tutor 7")
     same = Request("leave_mark", QUEUE, {"mark": "b"}, key="tutor 7")

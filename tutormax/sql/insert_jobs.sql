@@ -53,12 +53,17 @@ inserted as (
     do update set
         again = jobs.state = 'running',
         available_at = least(jobs.available_at, excluded.available_at),
+        -- Who wants it the longest decides; for ever is longest.
+        expires_at = nullif(
+            greatest(coalesce(jobs.expires_at, 'infinity'), coalesce(excluded.expires_at, 'infinity')), 'infinity'
+        ),
         priority = greatest(jobs.priority, excluded.priority)
     -- The row is locked even where nothing is written, so it cannot be taken before this transaction has ended.
     where
         (jobs.state = 'running' and not jobs.again)
         or jobs.available_at > excluded.available_at
         or jobs.priority < excluded.priority
+        or jobs.expires_at < coalesce(excluded.expires_at, 'infinity')
     returning job_id, actor, queue, priority, dedupe_key, state, available_at
 )
 

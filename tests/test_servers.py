@@ -28,18 +28,12 @@ UNPRIVILEGED = account_for(Path("/nowhere")).uid or os.geteuid()
 PATIENCE_SECONDS = 30
 
 # A process that is told where its servers are whenever it is asked, and holds them until its input ends.
-# It looks up from its reading: a signal that comes just before a read is heard only after it.
+# It hears Ctrl-C also where the tests run in the background, whose processes inherit that they do not.
 CLIENT = """
-import os, select, sys
+import os, signal, sys
 from tutormax import servers
-def asked():
-    while True:
-        while not select.select([sys.stdin], [], [], 0.2)[0]:
-            pass
-        if not sys.stdin.readline():
-            return
-        yield
-for _ in asked():
+signal.signal(signal.SIGINT, signal.default_int_handler)
+for _ in sys.stdin:
     served = servers.endpoints()
     print(served.database_url, served.broker_url, flush=True)
 """
@@ -269,6 +263,8 @@ def test_a_forked_child_keeps_the_servers_of_its_parent(data_dir: Path, client: 
 def test_ctrl_c_leaves_nothing_behind(data_dir: Path, client: Start) -> None:
     process = client(data_dir)
     served(process)
+    # A signal that comes just before a read is heard only after it: Python looks for signals between two instructions.
+    eventually(lambda: psutil.Process(process.pid).status() == psutil.STATUS_SLEEPING)
 
     os.killpg(process.pid, signal.SIGINT)
 

@@ -111,14 +111,14 @@ def test_batch_scoring_goes_on_with_the_tutors_that_are_missing(own_redis: Redis
 
 
 def test_a_sample_is_made_whole_by_whoever_takes_it_over(own_redis: Redis, tmp_path: Path) -> None:
-    job = generate_synthetic_data.send(400, 120_000)
+    job = generate_synthetic_data.send(400, 300_000)
 
     between = stopped_and_resumed(
         own_redis, tmp_path, job, generate_synthetic_data, lambda: row_of(job).progress is not None
     )
 
     assert (between.state, between.attempts, between.recoveries) == ("pending", 0, 0)
-    assert (row_of(job).attempts, row_of(job).result["rows"]["sessions"] >= 120_000) == (1, True)
+    assert (row_of(job).attempts, row_of(job).result["rows"]["sessions"] >= 300_000) == (1, True)
     with db.transaction() as connection:
         assert connection.execute(text("select count(*) from organizations")).scalar_one() == 1
 

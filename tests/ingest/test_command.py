@@ -1,6 +1,7 @@
 """The command says in words, JSON and exit codes what became of the files."""
 
 import json
+import logging
 import os
 import signal
 import subprocess
@@ -18,7 +19,7 @@ from sqlalchemy.pool import NullPool
 from tests.factories import add_organization
 from tests.ingest.files import FEEDBACK, SESSION, TUTOR, Desk, write
 from tutormax.ingest import organization
-from tutormax.ingest.__main__ import main
+from tutormax.ingest.__main__ import main, stop
 
 TERMS = ("--organization", "Acme", "--timezone", "UTC", "--known-at", "event")
 COMMAND = (sys.executable, "-m", "tutormax.ingest", *TERMS)
@@ -170,6 +171,18 @@ def test_a_kill_in_the_middle_leaves_nothing_of_the_file(database: str, tmp_path
     until(engine, "select count(*) = 1 from pg_stat_activity where datname = current_database()")
 
     assert counts(database) == {"tutors": 1, "students": 0, "sessions": 0, "student_feedback": 0}
+
+
+def test_who_is_told_to_stop_does_not_read_of_connections_that_stop_with_him(caplog: pytest.LogCaptureFixture) -> None:
+    pool = logging.getLogger("sqlalchemy.pool")
+    try:
+        with pytest.raises(KeyboardInterrupt):
+            stop(signal.SIGTERM, None)
+        logging.getLogger("sqlalchemy.pool.impl.QueuePool").error("Exception during reset or similar")
+    finally:
+        pool.setLevel(logging.NOTSET)
+
+    assert caplog.records == []
 
 
 def test_one_ingest_of_an_organization_at_a_time(database: str) -> None:

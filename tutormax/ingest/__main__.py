@@ -1,12 +1,14 @@
 """`python -m tutormax.ingest --organization NAME FILE...`: a customer's own files into the database."""
 
 import argparse
+import logging
 import signal
 import sys
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from datetime import UTC, datetime
 from pathlib import Path
+from types import FrameType
 from typing import NoReturn
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
@@ -185,7 +187,16 @@ def _failed(errors: Console, message: str, code: int) -> int:
     return code
 
 
+def stop(number: int, frame: FrameType | None) -> NoReturn:
+    """Raise KeyboardInterrupt; what is just then given back to the pool fails, too, and nobody need read of it."""
+    logging.getLogger("sqlalchemy.pool").setLevel(logging.CRITICAL)
+    signal.default_int_handler(number, frame)
+
+
 if __name__ == "__main__":
-    # Told to stop, it says what is in, as after Ctrl-C.
-    signal.signal(signal.SIGTERM, signal.default_int_handler)
+    # Told to stop, it says what is in.
+    for each in (signal.SIGINT, signal.SIGTERM):
+        # Whoever started it in the background has Ctrl-C ignored.
+        if signal.getsignal(each) is not signal.SIG_IGN:
+            signal.signal(each, stop)
     sys.exit(main())

@@ -13,11 +13,12 @@ from sqlalchemy.dialects.postgresql import distinct_on
 from tests.conftest import NOW
 from tests.evaluation.world import add_world
 from tests.factories import add_event, add_feedback, add_session
-from tutormax import queries
+from tutormax import queries, rollup
 from tutormax.evaluation import evaluate_single_tutor, evaluate_tutors
 from tutormax.tables import (
     sessions,
     student_feedback,
+    touched_days,
     tutor_days,
     tutor_events,
     tutor_performance_metrics,
@@ -205,3 +206,39 @@ def test_judgements_from_sums_are_those_from_facts_whatever_happens(
     market.evaluate(Window(market.now))
     market.evaluate(Window(market.now + QUARTER_HOUR))
     savepoint.rollback()
+
+
+def days_and_marks(connection: Connection) -> tuple[list[Any], int]:
+    """Return the sums of all days, and how many marks there are."""
+    sums = connection.execute(select(tutor_days).order_by(tutor_days.c.tutor_id, tutor_days.c.day)).all()
+    return list(sums), connection.execute(select(func.count()).select_from(touched_days)).scalar_one()
+
+
+def test_of_more_marks_than_are_taken_at_once_none_is_forgotten(connection: Connection) -> None:
+    add_world(connection, NOW, seed=3, tutors=6, facts=300)
+    marked = connection.execute(select(touched_days.c.tutor_id, touched_days.c.day).distinct()).all()
+
+    while rollup.sum_up_some(connection, at_once=2):
+        pass
+
+    sums, left = days_and_marks(connection)
+    assert {(row.tutor_id, row.day) for row in sums} == set(marked)
+    assert left == 0
+
+
+def test_marks_that_come_while_others_are_counted_stay(connection: Connection) -> None:
+    add_world(connection, NOW, seed=3, tutors=6, facts=300)
+    tutors_of = func.count(touched_days.c.tutor_id.distinct())
+    busiest = select(touched_days.c.day).group_by(touched_days.c.day).order_by(tutors_of.desc()).limit(1)
+    day = connection.execute(busiest).scalar_one()
+    of_day = select(func.count()).select_from(
+        select(touched_days.c.tutor_id).where(touched_days.c.day == day).distinct().subquery()
+    )
+    pairs = connection.execute(of_day).scalar_one()
+    bounds = {"first": day, "last": day, "starts": day, "ends": day + DAY}
+
+    # One was seen; the others came afterwards.
+    connection.execute(queries.load("rollup/sum_up_days"), {"tutor_id": None, "marks": 1, **bounds})
+
+    assert pairs > 1
+    assert connection.execute(of_day).scalar_one() == pairs - 1

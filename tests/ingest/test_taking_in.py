@@ -115,6 +115,12 @@ def test_a_completed_session_has_its_attendance(desk: Desk) -> None:
     assert (session.engagement_score, session.objectives_met, session.technical_issues) == (0.75, True, False)
 
 
+def test_of_a_start_that_nobody_told_it_is_not_known_whether_it_was_late(staffed: Desk) -> None:
+    staffed.take(Kind.SESSIONS, SESSION)
+
+    assert (staffed.row("sessions").status, staffed.row("sessions").late_start_minutes) == ("completed", None)
+
+
 @pytest.mark.parametrize(
     "facts", [{"status": "", "no_show": "True"}, {"status": "tutor_no_show"}, {"status": "no_show"}]
 )
@@ -387,6 +393,36 @@ def test_a_column_that_a_file_lacks_leaves_what_is_known(staffed: Desk) -> None:
     assert [report.unchanged for report in reports] == [1, 1]
     assert (tutor.name, tutor.subjects) == ("Amy", ["Math"])
     assert (session.subject, session.engagement_score, session.tutor_replaced) == ("Math", 0.5, True)
+
+
+@pytest.mark.parametrize(
+    "number",
+    [
+        {"event_type": "message_response", "response_minutes": "12.5"},
+        {"event_type": "availability_change", "availability_hours": "20"},
+        {"event_type": "training_completed", "value": "3"},
+        {"event_type": "reschedule", "notice_hours": "5", "by_tutor": "true"},
+    ],
+)
+def test_a_column_that_a_file_of_events_lacks_leaves_what_is_known(staffed: Desk, number: dict[str, str]) -> None:
+    staffed.take(Kind.EVENTS, EVENT | number)
+    before = staffed.row("tutor_events")
+
+    kept = {name: value for name, value in number.items() if name in ("event_type", "by_tutor")}
+    report = staffed.take(Kind.EVENTS, EVENT | kept)
+    after = staffed.row("tutor_events")
+
+    assert report.unchanged == 1
+    assert before.value is not None
+    assert (after.value, after.by_tutor) == (before.value, before.by_tutor)
+
+
+def test_what_was_known_of_an_event_says_nothing_of_another_kind(staffed: Desk) -> None:
+    staffed.take(Kind.EVENTS, EVENT | {"event_type": "message_response", "response_minutes": "12.5"})
+
+    staffed.take(Kind.EVENTS, EVENT | {"event_type": "login"})
+
+    assert (staffed.row("tutor_events").event_type, staffed.row("tutor_events").value) == ("login", None)
 
 
 def test_an_empty_value_takes_away_what_was_known(staffed: Desk) -> None:

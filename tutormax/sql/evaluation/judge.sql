@@ -419,6 +419,9 @@ using (
         -- Of whole rows, a null is as a null.
         not coalesce(held = picture, false) as differs
     from compared
+    -- Sorted, so that all is known before the first row is written: who looks for the row before must not meet those that
+    -- this very statement writes, which in a table that was empty would be all of them, each time.
+    order by window_end, tutor_id, window_days
 ) as compared
     on
         stored.tutor_id = compared.tutor_id

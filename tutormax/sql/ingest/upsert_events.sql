@@ -17,31 +17,63 @@ with told as (
             end,
             staged.value
         ) as value,
+        cast(:absent as text[]) @> array[
+            case staged.event_type
+                when 'message_response' then 'response_minutes'
+                when 'reschedule' then 'notice_hours'
+                when 'availability_change' then 'availability_hours'
+                else 'value'
+            end,
+            'value'
+        ] as tells_no_value,
+        'by_tutor' = any(cast(:absent as text[])) as tells_not_by_whom,
         greatest(staged.known_at, staged.event_time) as ingested_at
     from staged
     inner join tutors
         on staged.organization_id = tutors.organization_id and staged.tutor_id = tutors.external_id
 ),
 
-compared as (
+-- Of what the file says nothing, what is known stays, unless the event has become another.
+completed as (
     select
-        told.*,
+        told.organization_id,
+        told.external_id,
+        told.tutor_id,
+        told.event_type,
+        told.event_time,
+        told.ingested_at,
+        case
+            when told.tells_not_by_whom and told.event_type = there.event_type then there.by_tutor else told.by_tutor
+        end as by_tutor,
+        case
+            when told.tells_no_value and told.event_type = there.event_type then there.value else told.value
+        end as value,
         there.event_id,
+        there.tutor_id as former_tutor,
+        there.event_type as former_type,
         there.event_time as former_time,
-        there.event_id is null as is_new,
-        (
-            told.tutor_id is distinct from there.tutor_id
-            or told.event_type is distinct from there.event_type
-            or told.event_time is distinct from there.event_time
-            or told.by_tutor is distinct from there.by_tutor
-            or told.value is distinct from there.value
-        ) as is_changed
+        there.by_tutor as former_by_tutor,
+        there.value as former_value
     from told
     left join tutor_events as there
         on
             cast(:any_known as boolean)
             and told.organization_id = there.organization_id
             and told.external_id = there.external_id
+),
+
+compared as (
+    select
+        *,
+        event_id is null as is_new,
+        (
+            tutor_id is distinct from former_tutor
+            or event_type is distinct from former_type
+            or event_time is distinct from former_time
+            or by_tutor is distinct from former_by_tutor
+            or value is distinct from former_value
+        ) as is_changed
+    from completed
 ),
 
 changed as (

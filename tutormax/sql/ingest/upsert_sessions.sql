@@ -118,7 +118,11 @@ dated as (
         case
             when attended then coalesce(
                 late_start_minutes,
-                greatest(extract(epoch from actual_start - scheduled_start) / 60, 0)
+                -- Of a start that nobody told nothing is known; greatest() alone would call it on time.
+                case
+                    when actual_start is not null
+                        then greatest(extract(epoch from actual_start - scheduled_start) / 60, 0)
+                end
             )::real
         end as late,
         case when attended then engagement_score::real end as engagement,

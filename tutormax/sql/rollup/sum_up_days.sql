@@ -1,27 +1,29 @@
 -- sum_up_days: what did tutors do on the days that were touched?
--- One row for each pair of a tutor and a day (UTC) from :first to :last that has marks, of all tutors or of one: removes the
--- marks, notes for which tutors judgements may have counted the facts as they were, and sums them up anew; a day whose
--- facts are gone has zeros. :starts and :ends are the instants around these days, so that few partitions are met;
--- :marks is how many there are, for the plan. Facts and marks are those of one snapshot.
-with taken as (
-    delete from touched_days
-    where
-        day between :first and :last
-        and (cast(:tutor_id as integer) is null or tutor_id = :tutor_id)
-    returning *
-),
-
-touched as materialized (
+-- One row for each of at most :marks pairs of a tutor and a day (UTC) from :first to :last that have marks, of all tutors or
+-- of one: removes their marks, notes for which tutors judgements may have counted the facts as they were, and sums them up
+-- anew; a day whose facts are gone has zeros. :starts and :ends are the instants around these days, so that few partitions
+-- are met; :marks tells the planner how many pairs there are. Facts and marks are those of one snapshot; the marks of all
+-- other pairs stay.
+with touched as materialized (
     select
         tutor_id,
         day,
         day::timestamp at time zone 'UTC' as starts_at,
         min(earliest) as earliest,
         max(latest) as latest
-    from taken
+    from touched_days
+    where
+        day between :first and :last
+        and (cast(:tutor_id as integer) is null or tutor_id = :tutor_id)
     group by tutor_id, day
     order by tutor_id, day
     limit :marks
+),
+
+taken as (
+    delete from touched_days
+    using touched
+    where touched_days.tutor_id = touched.tutor_id and touched_days.day = touched.day
 ),
 
 noted as (

@@ -1,5 +1,8 @@
 """The whole statement: its rows are what the rules say, of random facts, in any zone, alone or among all."""
 
+from collections.abc import Iterator
+from typing import Any
+
 import pytest
 from sqlalchemy import Connection, delete, select, text
 
@@ -7,6 +10,7 @@ from tests.conftest import NOW
 from tests.evaluation.judging import DAY, METRICS, WINDOW, after, assert_as_the_twin, evaluate
 from tests.evaluation.world import add_world
 from tests.factories import add_session, add_tutor
+from tutormax import evaluation, queries
 from tutormax.evaluation import EvaluationSummary, evaluate_single_tutor
 from tutormax.tables import sessions, student_feedback, tutor_events, tutor_performance_metrics, tutors
 from tutormax.windows import Window
@@ -94,3 +98,24 @@ def test_every_active_tutor_is_judged_over_each_window(connection: Connection) -
     rows = connection.execute(select(table.c.tutor_id, table.c.window_days).order_by(table.c.window_days)).all()
     assert rows == [(teaching, 7), (teaching, 30), (teaching, 90)]
     assert (summary.tutors, summary.rows_written) == (1, 3)
+
+
+def test_all_is_known_before_the_first_row_is_written(connection: Connection) -> None:
+    # Or each tutor's former row is looked for among all that the statement has written so far.
+    tutor = add_tutor(connection)
+    bound = {"tutor_ids": [tutor], "window_ends": [NOW], "actives": [True], **evaluation._bounds(NOW, NOW)}  # noqa: SLF001
+    statement = text(f"explain (format json) {queries.load('evaluation/judge').text}")
+    plan = connection.execute(statement, bound).scalar_one()[0]["Plan"]
+
+    above = [types for alias, types in scans(plan) if alias == "stored_1"]
+
+    assert above
+    assert all("Sort" in types for types in above), above
+
+
+def scans(node: dict[str, Any], above: tuple[str, ...] = ()) -> Iterator[tuple[str, tuple[str, ...]]]:
+    """Yield the alias of each scan of a plan, and what its rows go through."""
+    if "Alias" in node:
+        yield node["Alias"], above
+    for child in node.get("Plans", ()):
+        yield from scans(child, (*above, node["Node Type"]))

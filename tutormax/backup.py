@@ -58,11 +58,22 @@ class Backup:
 
 
 def write(directory: Path, models: Path, at: datetime) -> tuple[Path, Backup]:
-    """Back up the database and the models; return where, and what it holds."""
+    """Back up the database and the models, or leave nothing; return where, and what it holds."""
     place = directory / f"{at:%Y%m%d_%H%M%S}"
     unfinished = directory / f"{UNFINISHED}{place.name}"
     # For ourselves alone: it holds people's names.
     unfinished.mkdir(mode=0o700, parents=True)
+    try:
+        made = _fill(unfinished, models, at)
+        unfinished.rename(place)
+    except BaseException:
+        # Half a backup is no use to anybody, and it names people.
+        shutil.rmtree(unfinished, ignore_errors=True)
+        raise
+    return place, made
+
+
+def _fill(unfinished: Path, models: Path, at: datetime) -> Backup:
     with db.transaction() as connection:
         revision = schema.revision(connection)
         arguments, environment = _reach(servers.endpoints().database_url)
@@ -73,8 +84,7 @@ def write(directory: Path, models: Path, at: datetime) -> tuple[Path, Backup]:
         shutil.copytree(models, unfinished / MODELS, symlinks=True, ignore=shutil.ignore_patterns(".tmp-*"))
     made = Backup(__version__, revision, at.astimezone(UTC), dict(_hashed(unfinished)))
     (unfinished / RECORD).write_bytes(orjson.dumps(asdict(made), option=orjson.OPT_INDENT_2))
-    unfinished.rename(place)
-    return place, made
+    return made
 
 
 def read(place: Path) -> Backup:

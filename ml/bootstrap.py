@@ -1,7 +1,7 @@
 """How sure a record is: tutors are drawn again with all their rows, since the weeks of one tutor are alike."""
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 
 import numpy as np
 
@@ -10,6 +10,8 @@ from ml.validation import Groups, Values, weighted_auc
 
 ROUNDS = 200
 AT_ONCE = 100_000
+# Rows of all rounds that are held: of 150,000 tutors all rounds together would be ten gigabytes.
+MOST_AT_ONCE = 2_000_000
 
 
 @dataclass(frozen=True, slots=True)
@@ -23,9 +25,16 @@ class Resampled:
     mean_ratio: Values
 
 
+FIELDS = fields(Resampled)
+
+
 def resample(labels: Labels, probabilities: Values, groups: Groups, seed: int) -> Resampled:
-    """Measure a predictor on ROUNDS samples of tutors, drawn with replacement."""
-    weights = _weights(labels, groups, seed)
+    """Measure a predictor on ROUNDS samples of tutors, drawn with replacement, some rounds at a time."""
+    pieces = [_measured(labels, probabilities, weights) for weights in _weights(labels, groups, seed)]
+    return Resampled(**{each.name: np.concatenate([getattr(some, each.name) for some in pieces]) for each in FIELDS})
+
+
+def _measured(labels: Labels, probabilities: Values, weights: Values) -> Resampled:
     rows = weights.sum(axis=1)
     base_rate = (weights @ labels) / rows
     loss = -weights @ np.log(np.maximum(np.where(labels == 1, probabilities, 1 - probabilities), 1e-9)) / rows
@@ -35,7 +44,7 @@ def resample(labels: Labels, probabilities: Values, groups: Groups, seed: int) -
         auc=weighted_auc(labels, probabilities, weights),
         log_loss=loss,
         skill=1 - loss / entropy,
-        calibration_slope=np.concatenate([slopes(odds, targets, some) for some in _pieces(weights)]),
+        calibration_slope=np.concatenate([slopes(odds, targets, some) for some in _near(weights)]),
         mean_ratio=(weights @ probabilities) / rows / base_rate,
     )
 
@@ -60,7 +69,7 @@ def slopes(odds: Values, targets: Values, weights: Values) -> Values:
     return slope
 
 
-def _pieces(weights: Values) -> Iterator[Values]:
+def _near(weights: Values) -> Iterator[Values]:
     # As many rounds at once as stay near the processor.
     rounds = max(1, AT_ONCE // weights.shape[1])
     return (weights[start : start + rounds] for start in range(0, len(weights), rounds))
@@ -72,12 +81,16 @@ def interval(values: Values) -> tuple[float, float]:
     return float(low), float(high)
 
 
-def _weights(labels: Labels, groups: Groups, seed: int) -> Values:
+def _weights(labels: Labels, groups: Groups, seed: int) -> Iterator[Values]:
+    """Yield how often each row counts in some rounds at a time, as many as fit in a few dozen megabytes."""
     generator = np.random.default_rng(seed)
     _, members = np.unique(groups, return_inverse=True)
     tutors = int(members.max()) + 1
-    drawn = generator.multinomial(tutors, np.full(tutors, 1 / tutors), size=ROUNDS)[:, members].astype(np.float64)
-    # A round in which only one class was drawn can rank nothing: it counts every row once.
-    one_class = ((drawn @ (labels == 1)) == 0) | ((drawn @ (labels == 0)) == 0)
-    drawn[one_class] = 1.0
-    return drawn
+    at_once = max(1, MOST_AT_ONCE // len(labels))
+    for start in range(0, ROUNDS, at_once):
+        rounds = min(at_once, ROUNDS - start)
+        drawn = generator.multinomial(tutors, np.full(tutors, 1 / tutors), size=rounds)[:, members].astype(np.float64)
+        # A round in which only one class was drawn can rank nothing: it counts every row once.
+        one_class = ((drawn @ (labels == 1)) == 0) | ((drawn @ (labels == 0)) == 0)
+        drawn[one_class] = 1.0
+        yield drawn

@@ -104,9 +104,12 @@ def sampling_error(probabilities: Values, groups: Groups, seed: int, *, off_by: 
     """
     generator = np.random.default_rng(seed)
     _, members = np.unique(groups, return_inverse=True)
-    fates = generator.random((draws, int(members.max()) + 1))[:, members]
-    drawn = (fates < probabilities + off_by).astype(np.int8)
-    return float(np.quantile([calibration_error(labels, probabilities) for labels in drawn], 0.95))
+    tutors = int(members.max()) + 1
+    errors = []
+    for _ in range(draws):
+        fates = generator.random(tutors)[members]
+        errors.append(calibration_error((fates < probabilities + off_by).astype(np.int8), probabilities))
+    return float(np.quantile(errors, 0.95))
 
 
 def _alarms(labels: Labels, probabilities: Values) -> dict[str, Alarm]:

@@ -7,6 +7,7 @@ from hypothesis import strategies as st
 from sklearn.metrics import brier_score_loss, roc_auc_score
 from sklearn.metrics import log_loss as reference_log_loss
 
+from ml import bootstrap
 from ml.bootstrap import interval, resample, slopes
 from ml.calibration import line, sigmoid
 from ml.validation import auc, calibration_error, quality, sampling_error, weighted_auc
@@ -110,6 +111,18 @@ def test_slopes_found_at_once_are_those_found_one_by_one() -> None:
 
     assert found == pytest.approx([line(odds, labels, weight)[1] for weight in weights], abs=1e-8)
     assert np.std(found) > 0.01
+
+
+def test_how_many_rounds_are_held_at_once_changes_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
+    world = invent()
+    labels, truth = world.labels[30], world.truth[30]
+    together = resample(labels, truth, world.tutor_ids, seed=0)
+
+    monkeypatch.setattr(bootstrap, "MOST_AT_ONCE", 7 * len(labels))
+    in_pieces = resample(labels, truth, world.tutor_ids, seed=0)
+
+    for each in bootstrap.FIELDS:
+        np.testing.assert_allclose(getattr(in_pieces, each.name), getattr(together, each.name), rtol=1e-9)
 
 
 def test_two_predictors_are_resampled_on_the_same_tutors() -> None:

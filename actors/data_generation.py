@@ -52,7 +52,8 @@ def generate_data_continuous(job: Job) -> ContinuationSummary:
     """Let the synthetic marketplace go on until now, a batch at most.
 
     Reads:   the marketplace as it was left
-    Writes:  tutors, students, sessions, student_feedback, tutor_events, all of TUTORMAX_GENERATION_ORGANIZATION; truth
+    Writes:  tutors, students, sessions, student_feedback, tutor_events, all of TUTORMAX_GENERATION_ORGANIZATION; truth;
+             takes feature_snapshots of training back after more than a day
     Again:   writes nothing that is written
     Sends:   predict_churn_for_tutor for each tutor whose picture changed
     """

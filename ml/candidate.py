@@ -86,7 +86,7 @@ def make(
         held = dict(zip(training.learnt, met, strict=True))
         explained = explaining.result()
     shown = (
-        evidence.of_data(dataset.features.values, taught[ANCHOR], champion)
+        evidence.of_data(dataset.features.values, newest, taught[ANCHOR], champion)
         | evidence.of_validation(held[ANCHOR], terms.seed)
         | evidence.of_comparison(held, terms.seed)
         | evidence.of_model(validated, served, newest, taught[ANCHOR], explained.contributions)

@@ -31,12 +31,13 @@ def challenge(engine: Engine, request: Request, dataset: Dataset, directory: Pat
     """Learn, judge and publish a challenger; say what was lacking where nothing could be learnt."""
     with engine.connect() as connection:
         serving = registry.champion(connection, request.population)
+    champion = None if serving is None else _champion(serving, directory)
     made = candidate.make(
         dataset,
-        None if serving is None else _champion(serving, directory),
+        champion,
         _terms(request),
         progress,
-        further=lambda model, lesson: _further(engine, request, serving, model, lesson),
+        further=lambda model, lesson: _further(engine, request, champion, model, lesson),
     )
     if isinstance(made, Training):
         lacking = "; ".join(f"{horizon} days: {why}" for horizon, why in made.skipped.items())
@@ -46,13 +47,14 @@ def challenge(engine: Engine, request: Request, dataset: Dataset, directory: Pat
 
 
 def _further(
-    engine: Engine, request: Request, serving: Registered | None, model: ChurnModel, lesson: Lesson
+    engine: Engine, request: Request, champion: Champion | None, model: ChurnModel, lesson: Lesson
 ) -> dict[str, Measured]:
     """Return what the gate asks beyond the data set: how fresh the facts are, and whether the model knows too much."""
     found: dict[str, Measured] = {}
     with engine.connect() as connection:
-        # The first model of a population has floors to pass, and nobody to leave in place.
-        if serving is not None:
+        # The first model of a population has floors to pass, and nobody to leave in place; nor has one that comes after
+        # a champion that nobody can load.
+        if champion is not None:
             asked = {"synthetic": request.population.synthetic, "as_of": request.as_of}
             newest = connection.execute(queries.load("newest_raw_row", SQL), asked).scalar_one()
             found |= evidence.of_freshness(newest, request.as_of, request.fresh_minutes)

@@ -121,8 +121,8 @@ def of_model(
     }
 
 
-def of_data(everything: Matrix, lesson: Lesson, champion: Champion | None) -> dict[str, Measured]:
-    """Return whether the rows can be what they claim to be."""
+def of_data(everything: Matrix, newest: Matrix, lesson: Lesson, champion: Champion | None) -> dict[str, Measured]:
+    """Return whether the rows can be what they claim to be, and the newest know what the champion's newest knew."""
     weeks = [everything[:, NAMES.index(f"sessions_{days}d")] for days in (7, 14, 30, 90)]
     contradicting = sum((shorter > longer).sum() for shorter, longer in pairwise(weeks))
     evidence = {
@@ -132,7 +132,9 @@ def of_data(everything: Matrix, lesson: Lesson, champion: Champion | None) -> di
         "rows whose windows contradict each other": Measured(float(contradicting)),
     }
     if champion is not None:
-        grown = np.isnan(everything).mean(axis=0) - champion.null_shares
+        # The champion's shares are of its newest rows. A source that began last month is missing from most of the
+        # older ones, and one that stopped this week from hardly any.
+        grown = np.isnan(newest).mean(axis=0) - champion.null_shares
         evidence["most of a feature newly missing"] = Measured(float(grown.max()))
     return evidence
 

@@ -23,7 +23,9 @@ class ModelStatus(StrEnum):
 
     CHAMPION = "champion"
     RETIRED = "retired"
+    """It served until another took over; a roll-back may bring it back."""
     REJECTED = "rejected"
+    """The gate did not promote it, or an operator went back from it; it serves only if somebody promotes it by name."""
 
 
 class ChampionChangedError(TransientError):
@@ -106,13 +108,17 @@ def enter(
 
 
 def roll_back(connection: Connection, population: Population, *, who: str, reason: str, directory: Path) -> Registered:
-    """Let the champion before this one serve again, with an audit row; raise NoPreviousModelError if there is none."""
+    """Let the champion before this one serve again, with an audit row; raise NoPreviousModelError if there is none.
+
+    The one that leaves is rejected for the reason given: no later roll-back comes back to it.
+    """
     _one_at_a_time(connection, population)
     serving = champion(connection, population)
     before = serving and _newest(connection, population, ModelStatus.RETIRED, trained_before=serving.trained_at)
     if not serving or not before:
         raise NoPreviousModelError(f"{population} has no model before {serving and serving.model_id}")
     _take_over(connection, before, serving, directory)
+    _reject(connection, serving, f"rolled back by {who}: {reason}")
     _audit(connection, "roll back model", before, serving, who=who, reason=reason)
     return before
 
@@ -224,6 +230,11 @@ def _audit(
 
 def _set_status(connection: Connection, model: Registered, status: ModelStatus) -> None:
     connection.execute(update(models).where(models.c.model_id == model.model_id).values(status=status))
+
+
+def _reject(connection: Connection, model: Registered, reason: str) -> None:
+    rejected = {"status": ModelStatus.REJECTED, "reason": reason}
+    connection.execute(update(models).where(models.c.model_id == model.model_id).values(rejected))
 
 
 def _one_at_a_time(connection: Connection, population: Population) -> None:

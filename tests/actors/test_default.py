@@ -72,7 +72,7 @@ def test_the_champion_before_serves_again_and_the_link_names_it(directory: Path)
     job = answered(roll_back_model, roll_back_model.send(SYNTHETIC, "cli:ann", "scores everybody high"))
 
     assert (job.state, job.result) == ("done", {"model_id": older})
-    assert statuses() == {older: "champion", newer: "retired"}
+    assert statuses() == {older: "champion", newer: "rejected"}
     assert links.target(directory) == older.partition("/")[2]
     assert links.target(directory, links.PREVIOUS) is None
     [row] = audited()

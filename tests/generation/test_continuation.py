@@ -99,6 +99,29 @@ def test_news_that_an_outage_held_up_arrives_when_it_is_over(connection: Connect
     assert rows_of(connection, organization) == whole
 
 
+@pytest.mark.parametrize(
+    ("hours", "left"), [(24, ["2026-06-14", "2026-06-15"]), (25, ["2026-06-14"])], ids=["a day", "longer"]
+)
+def test_after_more_than_a_day_training_computes_anew_what_it_computed_meanwhile(
+    connection: Connection, hours: int, left: list[str]
+) -> None:
+    organization = begun(connection, "somewhere")
+    connection.execute(
+        text(
+            "insert into feature_snapshots (tutor_id, as_of, feature_version, features, purpose)"
+            " select min(tutor_id), as_of, 'a', array_fill(0::real, array[58]), 'training' from tutors,"
+            " unnest(array['2026-06-14', '2026-06-15']::timestamptz[]) as as_of"
+            " where organization_id = :organization group by as_of"
+        ),
+        {"organization": organization},
+    )
+
+    continued(connection, "somewhere", START + timedelta(hours=hours))
+
+    kept = connection.execute(text("select to_char(as_of, 'YYYY-MM-DD') from feature_snapshots order by as_of"))
+    assert kept.scalars().all() == left
+
+
 def test_the_same_instant_again_writes_nothing(connection: Connection) -> None:
     organization = begun(connection, "somewhere")
     first = continued(connection, "somewhere", LATER)

@@ -586,17 +586,36 @@ def test_columns_that_are_not_used_are_named(desk: Desk) -> None:
     assert report.ignored_columns == ("e-mail", "Age")
 
 
-@pytest.mark.parametrize(("known_at", "left"), [("event", ["2026-05-01"]), ("now", ["2026-05-01", "2026-06-08"])])
-def test_history_drops_what_training_had_computed_without_it(staffed: Desk, known_at: str, left: list[str]) -> None:
-    staffed.connection.execute(
+def keep_training_features(desk: Desk, *days: str) -> None:
+    """Let training have computed everybody's features as of some midnights."""
+    desk.connection.execute(
         text(
             "insert into feature_snapshots (tutor_id, as_of, feature_version, features, purpose)"
             " select tutor_id, as_of, 'a', array_fill(0::real, array[58]), 'training' from tutors,"
-            " unnest(array['2026-05-01', '2026-06-08']::timestamptz[]) as as_of"
-        )
+            " unnest(cast(:days as timestamptz[])) as as_of"
+        ),
+        {"days": list(days)},
     )
+
+
+def kept_training_features(desk: Desk) -> list[str]:
+    kept = desk.connection.execute(text("select to_char(as_of, 'YYYY-MM-DD') from feature_snapshots order by as_of"))
+    return list(kept.scalars())
+
+
+@pytest.mark.parametrize(("known_at", "left"), [("event", ["2026-05-01"]), ("now", ["2026-05-01", "2026-06-08"])])
+def test_history_drops_what_training_had_computed_without_it(staffed: Desk, known_at: str, left: list[str]) -> None:
+    keep_training_features(staffed, "2026-05-01", "2026-06-08")
 
     staffed.take(Kind.SESSIONS, SESSION | {"session_id": "s2"}, known_at=known_at)
 
-    kept = staffed.connection.execute(text("select to_char(as_of, 'YYYY-MM-DD') from feature_snapshots order by as_of"))
-    assert kept.scalars().all() == left
+    assert kept_training_features(staffed) == left
+
+
+def test_a_booking_that_had_been_known_drops_what_training_computed_in_the_week_before_it(staffed: Desk) -> None:
+    keep_training_features(staffed, "2026-05-25", "2026-05-26", "2026-05-31")
+
+    booked = {"session_id": "s2", "scheduled_start": "2026-06-01T10:00:00", "booked_at": "2026-05-01T10:00:00"}
+    staffed.take(Kind.SESSIONS, SESSION | booked, known_at="event")
+
+    assert kept_training_features(staffed) == ["2026-05-25"]

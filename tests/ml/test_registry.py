@@ -97,6 +97,36 @@ def test_the_one_before_serves_again_with_an_audit_row(connection: Connection, t
     row = connection.execute(select(audit_log).where(audit_log.c.action == "roll back model")).one()
     assert (row.who, row.subject, row.reason) == ("ops", second.model_id, "scores jumped")
     assert row.details == {"instead_of": third.model_id}
+    left = connection.execute(select(models).where(models.c.model_id == third.model_id)).one()
+    assert (left.status, left.reason) == (ModelStatus.REJECTED, "rolled back by ops: scores jumped")
+
+
+def test_a_model_that_was_rolled_back_is_passed_over_by_later_roll_backs(
+    connection: Connection, tmp_path: Path
+) -> None:
+    directory = tmp_path / SYNTHETIC
+    first, second, bad = (add_model(connection, tmp_path, days=days) for days in range(3))
+    assert registry.roll_back(connection, SYNTHETIC, who="ops", reason="bad", directory=directory) == second
+    fourth = add_model(connection, tmp_path, days=3)
+    assert registry.needed(connection, SYNTHETIC) == {fourth.version, second.version}
+    assert bad not in registry.champions_before(connection, fourth, most=3)
+
+    back = registry.roll_back(connection, SYNTHETIC, who="ops", reason="bad too", directory=directory)
+    db.committed(connection)
+
+    assert back == second
+    assert links.target(directory, links.PREVIOUS) == first.version
+
+
+def test_a_model_that_was_rolled_back_serves_again_if_it_is_named(connection: Connection, tmp_path: Path) -> None:
+    directory = tmp_path / SYNTHETIC
+    first, second = (add_model(connection, tmp_path, days=days) for days in range(2))
+    registry.roll_back(connection, SYNTHETIC, who="ops", reason="scores jumped", directory=directory)
+
+    registry.promote(connection, second.model_id, who="ops", reason="they were right", directory=directory)
+
+    assert registry.champion(connection, SYNTHETIC) == second
+    assert registry.champions_before(connection, second, most=3) == [first]
 
 
 def test_the_first_model_has_nothing_to_go_back_to(connection: Connection, tmp_path: Path) -> None:

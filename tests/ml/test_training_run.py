@@ -155,6 +155,12 @@ def eventually(holds: Callable[[], bool]) -> bool:
     return False
 
 
+def checks_of(outcome: Outcome) -> dict[str, dict[str, object]]:
+    """Return what the gate said, by the names of its rules."""
+    assert outcome.metrics is not None
+    return {check["name"]: check for check in msgspec.to_builtins(outcome.metrics)["gate"]["checks"]}
+
+
 def alive(pid: int) -> bool:
     status = Path(f"/proc/{pid}/stat")
     return status.exists() and status.read_text().split()[2] != "Z"
@@ -179,8 +185,7 @@ def test_the_next_model_meets_the_champion_and_is_remembered(own: Engine, first:
     second = training_run.run(own, tomorrow, silent)
 
     assert second.met == champion.model_id
-    assert second.metrics is not None
-    compared = {check["name"]: check for check in msgspec.to_builtins(second.metrics)["gate"]["checks"]}
+    compared = checks_of(second)
     assert compared["30-day log-loss over the champion"]["value"] == 0
     assert compared["30-day AUC over the champion"]["verdict"] == Verdict.PASSED
     assert compared["age of the newest raw row over what is allowed"]["verdict"] == Verdict.PASSED
@@ -244,6 +249,8 @@ def test_a_champion_that_cannot_be_read_keeps_no_model_from_being_trained(
     second = training_run.run(own, replace(request_, trained_at=request_.trained_at + timedelta(days=1)), silent)
 
     assert (second.met, second.decision) == (champion.model_id, Decision.PROMOTE)
+    # Nor are the facts asked to be fresh, as they are to replace a model that serves.
+    assert checks_of(second)["age of the newest raw row over what is allowed"]["verdict"] == Verdict.NOT_JUDGED
     with own.begin() as connection:
         entered(connection, request_, second)
         statuses = connection.execute(select(models.c.status)).scalars()

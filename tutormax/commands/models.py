@@ -46,7 +46,7 @@ def add(commands: "_SubParsersAction[ArgumentParser]") -> None:
     promoting = verbs.add_parser("promote", help="let a model serve, whatever the gate said")
     promoting.add_argument("model")
     promoting.set_defaults(run=_promote)
-    back = verbs.add_parser("rollback", help="let the champion before this one serve again")
+    back = verbs.add_parser("rollback", help="let the champion before this one serve again, and reject this one")
     back.add_argument("--population", choices=list(Population), default=Population.SYNTHETIC)
     back.set_defaults(run=_roll_back)
     for verb in (promoting, back):

@@ -7,7 +7,7 @@ from datetime import datetime, timedelta
 import numpy as np
 from sqlalchemy import Connection
 
-from tutormax import partitions, rescoring
+from tutormax import hindsight, partitions, rescoring
 from tutormax.generation import changes, instants, marketplace, organizations, truth
 from tutormax.generation.instants import DAY
 from tutormax.generation.marketplace import Told
@@ -18,6 +18,7 @@ from tutormax.generation.truth import Saved
 
 SESSIONS_PER_TUTOR_AND_DAY = 2.03
 PARTITIONS_AHEAD = timedelta(days=45)
+LONGEST_PAUSE = timedelta(days=1)
 
 RequestScores = Callable[[Connection, Collection[int], str], int]
 
@@ -45,12 +46,16 @@ def continue_world(
 ) -> ContinuationSummary:
     """Write what became known since the last call, oldest first, until `now` or until so many sessions were booked.
 
-    An organization without a world gets one that opens this morning, large enough for the sessions wanted.
+    An organization without a world gets one that opens this morning, large enough for the sessions wanted. After more
+    than a day, the training features computed meanwhile are forgotten: the rows of that time were known all along.
     Raises NotSyntheticError for a customer's organization.
     """
     organization_id = organizations.synthetic(connection, organization)
     saved = truth.load(connection, organization_id) or _opened(connection, organization_id, now, sessions_per_day, seed)
-    partitions.ensure(connection, instants.as_datetime(saved.written_until), now + PARTITIONS_AHEAD)
+    begins = instants.as_datetime(saved.written_until)
+    if now - begins > LONGEST_PAUSE:
+        hindsight.forget_training_features(connection, organization_id, begins)
+    partitions.ensure(connection, begins, now + PARTITIONS_AHEAD)
     writer = changes.Writer(Store(connection, organization_id, saved.marketplace.world.seed), request_scores)
     until, room = instants.of(now), batch_size
     while saved.written_until < until and room > 0:

@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import numpy as np
@@ -21,6 +21,8 @@ TABLES = {
     Kind.FEEDBACK: tables.student_feedback,
     Kind.EVENTS: tables.tutor_events,
 }
+# How long before its time a row may already count: features ask which sessions are booked for the next 7 days.
+COUNTS_BEFORE = {Kind.SESSIONS: timedelta(days=7)}
 MANY_ROWS = 1000
 
 
@@ -91,9 +93,9 @@ def _any_known(connection: Connection, kind: Kind, organization: int) -> bool:
 def _forget_features(connection: Connection, kind: Kind, now: datetime) -> None:
     """Drop the training features of the instants from which the file says that its rows were known all along."""
     # A column's name of our own; nobody typed it.
-    known_from = f"min(greatest(known_at, {TIMES[kind]}))"
+    known_from = f"min(greatest(known_at, {TIMES[kind]} - :before))"
     earliest = text(f"select organization_id, {known_from} as known_from from staged group by organization_id")  # noqa: S608
-    for organization_id, since in connection.execute(earliest):
+    for organization_id, since in connection.execute(earliest, {"before": COUNTS_BEFORE.get(kind, timedelta())}):
         if since < now:
             hindsight.forget_training_features(connection, organization_id, since)
 

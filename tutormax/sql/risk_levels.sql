@@ -1,5 +1,5 @@
 -- risk_levels: how many tutors are at which risk?
--- One row for each level that occurs, by the latest score of every tutor scored within a day of the newest score.
+-- One row for each level that occurs, by the latest score of every tutor scored within 36 hours of the newest score.
 with latest as (
     select distinct on (tutors.tutor_id)
         tutors.organization_id,
@@ -24,8 +24,10 @@ select
     latest.risk_level,
     count(*) as tutors
 from latest
+-- Everybody is scored once a night, and the nights are 24 hours apart: within exactly a day, all who are still to be
+-- scored tonight would be missing as soon as one is.
 inner join newest
     on
         latest.organization_id = newest.organization_id
-        and latest.as_of > newest.as_of - interval '24 hours'
+        and latest.as_of > newest.as_of - interval '36 hours'
 group by latest.risk_level

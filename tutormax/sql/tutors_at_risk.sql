@@ -1,5 +1,5 @@
 -- tutors_at_risk: who may leave, most likely first?
--- One row for each tutor who was scored within a day of the organization's newest score, with the latest score.
+-- One row for each tutor who was scored within 36 hours of the organization's newest score, with the latest score.
 with latest as (
     select distinct on (churn_predictions.tutor_id)
         churn_predictions.*,
@@ -38,10 +38,12 @@ select
     performance.tier
 from latest
 inner join organizations on latest.organization_id = organizations.organization_id
+-- Everybody is scored once a night, and the nights are 24 hours apart: within exactly a day, all who are still to be
+-- scored tonight would be missing as soon as one is.
 inner join newest
     on
         latest.organization_id = newest.organization_id
-        and latest.as_of > newest.as_of - interval '24 hours'
+        and latest.as_of > newest.as_of - interval '36 hours'
 left join lateral (
     select metrics.tier
     from tutor_performance_metrics as metrics

@@ -1,0 +1,57 @@
+"""Who may leave is told of everybody who is still scored, also while the night's scores come in."""
+
+from datetime import datetime, timedelta
+
+import pytest
+from sqlalchemy import Connection, insert
+
+from tests.conftest import NOW
+from tests.factories import add_organization, add_tutor
+from tutormax import risk
+from tutormax.tables import churn_predictions
+
+MIDNIGHT = NOW.replace(hour=0)
+DAY = timedelta(days=1)
+
+
+def add_score(connection: Connection, tutor: int, as_of: datetime) -> int:
+    """Score a tutor at an instant; return her id."""
+    values = {
+        "tutor_id": tutor,
+        "as_of": as_of,
+        "model_id": "rule",
+        "p30": 0.81,
+        "churn_score": 81,
+        "risk_level": "critical",
+        "churn_predicted": True,
+        "reasons": {"factors": []},
+        "trigger": "nightly",
+    }
+    connection.execute(insert(churn_predictions).values(values))
+    return tutor
+
+
+def listed(connection: Connection) -> set[int]:
+    """Return who is at risk; the count by levels has to agree."""
+    found = {row["tutor_id"] for row in risk.tutors_at_risk(connection, limit=10)}
+    assert risk.risk_levels(connection)["critical"] == len(found)
+    return found
+
+
+@pytest.mark.parametrize("into_the_day", [timedelta(0), timedelta(hours=11)])
+def test_whoever_was_scored_last_night_is_shown_until_tonights_score_comes(
+    connection: Connection, into_the_day: timedelta
+) -> None:
+    organization = add_organization(connection)
+    waiting = add_score(connection, add_tutor(connection, organization=organization), MIDNIGHT - DAY)
+    scored = add_score(connection, add_tutor(connection, organization=organization), MIDNIGHT + into_the_day)
+
+    assert listed(connection) == {waiting, scored}
+
+
+def test_whoever_is_scored_no_more_is_not_shown(connection: Connection) -> None:
+    organization = add_organization(connection)
+    add_score(connection, add_tutor(connection, organization=organization), MIDNIGHT - 2 * DAY)
+    scored = add_score(connection, add_tutor(connection, organization=organization), MIDNIGHT)
+
+    assert listed(connection) == {scored}

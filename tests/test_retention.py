@@ -11,8 +11,10 @@ from sqlalchemy import Connection, text
 from tests.factories import add_event, add_feedback, add_session, add_tutor
 from tests.faults.harness import eventually
 from tutormax import db, partitions, rollup
+from tutormax.evaluation import evaluate_tutors
 from tutormax.partitions import Begin, Patience, TablesInUseError
 from tutormax.retention import CleanupSummary, cleanup
+from tutormax.windows import Window
 
 NOW = datetime(2026, 6, 15, 3, 0, tzinfo=UTC)
 
@@ -192,6 +194,44 @@ def test_marks_go_with_the_months_that_they_are_of(connection: Connection) -> No
 
     assert column(connection, "select day from touched_days") == [(NOW - timedelta(days=10)).date()]
     rollup.sum_up(connection)
+
+
+@pytest.mark.usefixtures("database")
+def test_marks_that_come_while_their_month_waits_to_be_dropped_go_with_it_too() -> None:
+    old = NOW - timedelta(days=260)
+    with db.transaction() as connection:
+        partitions.ensure(connection, NOW - timedelta(days=400), NOW + timedelta(days=92))
+        tutor = add_tutor(connection)
+
+    with ThreadPoolExecutor(1) as other, db.transaction() as first_import, db.engine().connect() as looking:
+        add_event(first_import, tutor, "login", event_time=old)
+        night = other.submit(cleanup, db.transaction, now=NOW, retention_days=200)
+        eventually(lambda: night.done() or waiting_for_a_table(looking), seconds=20)
+        first_import.commit()
+        assert not night.result(60).tables_in_use
+
+    with db.transaction() as connection:
+        assert column(connection, "select day from touched_days") == []
+        evaluate_tutors(connection, Window(NOW))
+
+
+@pytest.mark.usefixtures("database")
+def test_the_sums_of_a_month_stay_while_an_import_brings_its_facts_back() -> None:
+    month = datetime(2025, 10, 1, tzinfo=UTC)
+
+    @contextmanager
+    def beside_an_import() -> Iterator[Connection]:
+        with db.transaction() as connection:
+            yield connection
+            gone = "sessions_2025_10" not in partitions.existing(connection)
+        if gone:
+            partitions.make(db.transaction, month, month)
+
+    summary = cleanup(beside_an_import, now=NOW, retention_days=200, patience=Patience(attempts=1, pause_seconds=0))
+
+    assert summary.tables_in_use
+    with db.transaction() as connection:
+        assert {f"{table}_2025_10" for table in ("sessions", "tutor_days")} <= partitions.existing(connection)
 
 
 @pytest.mark.parametrize(("timezone", "hour"), [("UTC", 0), ("America/New_York", 4)])

@@ -1,7 +1,7 @@
 """Monthly partitions of the facts and of their daily sums: made ahead of the rows, dropped when they are too old."""
 
 import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from datetime import UTC, date, datetime
@@ -45,7 +45,7 @@ def months(start: datetime, end: datetime) -> Iterator[datetime]:
     month = start.astimezone(UTC).replace(day=1, hour=0, minute=0, second=0, microsecond=0)
     while month <= end:
         yield month
-        month = _after(month)
+        month = after(month)
 
 
 def ensure(connection: Connection, start: datetime, end: datetime) -> int:
@@ -108,7 +108,7 @@ def _ensure(connection: Connection, wanted: Mapping[str, tuple[str, datetime]]) 
     for name in missing:
         table, month = wanted[name]
         # Names and bounds come from our own constants and a datetime: nothing here was typed by anybody.
-        bounds = f"from ('{month:%F} 00:00+00') to ('{_after(month):%F} 00:00+00')"
+        bounds = f"from ('{month:%F} 00:00+00') to ('{after(month):%F} 00:00+00')"
         connection.exec_driver_sql(f"create table {name} partition of {table} for values {bounds}")
     return len(missing)
 
@@ -138,7 +138,7 @@ def existing(connection: Connection) -> set[str]:
 def older_than(connection: Connection, instant: datetime) -> list[tuple[str, datetime]]:
     """Return the partitions that hold nothing newer than an instant, each with its month, in the order to drop them."""
     old = [(name, _month_of(name)) for name in existing(connection)]
-    old = [(name, month) for name, month in old if _after(month) <= instant]
+    old = [(name, month) for name, month in old if after(month) <= instant]
     return sorted(old, key=lambda each: (each[1], PARTITIONED.index(each[0].rsplit("_", 2)[0])))
 
 
@@ -150,7 +150,14 @@ def drop(connection: Connection, name: str) -> None:
     failpoints.reach(Failpoint.AFTER_DROP)
 
 
-def _after(month: datetime) -> datetime:
+def require_none(connection: Connection, tables: Iterable[str], month: datetime) -> None:
+    """Raise TablesInUseError if a month has partitions of some tables; an import may have made them again."""
+    if again := existing(connection) & {name_of(table, month) for table in tables}:
+        raise TablesInUseError(f"{', '.join(sorted(again))} came back while the month was dropped")
+
+
+def after(month: datetime) -> datetime:
+    """Return the first instant of the next month."""
     return month.replace(year=month.year + month.month // 12, month=month.month % 12 + 1)
 
 

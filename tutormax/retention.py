@@ -7,6 +7,7 @@ from functools import partial
 
 from tutormax import log, partitions, queries, rollup
 from tutormax.partitions import Begin, Patience, TablesInUseError
+from tutormax.tables import tutor_days
 
 _log = log.get(__name__)
 
@@ -16,6 +17,7 @@ ENDED_JOBS_KEPT = timedelta(days=30)
 SLOTS_KEPT = timedelta(days=30)
 # Enough that a month without any cleanup leaves no row without a partition.
 PARTITIONS_AHEAD = timedelta(days=92)
+FACTS = tuple(table for table in partitions.PARTITIONED if table != tutor_days.name)
 # What is in use tonight is there tomorrow night, and the months to come have been made long before.
 PATIENCE = Patience(attempts=3, pause_seconds=3.0)
 STATEMENTS = (
@@ -86,14 +88,20 @@ def _drop_before(begin: Begin, oldest: datetime, patience: Patience) -> Iterator
     """Drop what holds nothing newer, each partition in a transaction of its own; yield their names."""
     with begin() as connection:
         old = partitions.older_than(connection, oldest)
-    for name, _ in old:
-        partitions.patiently(partial(_drop, begin, name), patience)
+    for name, month in old:
+        partitions.patiently(partial(_drop, begin, name, month), patience)
         yield name
 
 
-def _drop(begin: Begin, name: str) -> None:
+def _drop(begin: Begin, name: str, month: datetime) -> None:
     with begin() as connection:
         # Whose days are being summed up needs their months. Nobody else queues for this, so it may take its time.
         rollup.lock(connection)
         partitions.limit_waiting(connection)
         partitions.drop(connection, name)
+        if name == partitions.name_of(tutor_days.name, month):
+            # The last of its month: whoever still wrote facts of it has committed their marks, or cannot.
+            partitions.require_none(connection, FACTS, month)
+            connection.execute(
+                queries.load("retention/forget_touched_days"), {"first_kept": partitions.after(month).date()}
+            )

@@ -33,8 +33,7 @@ def generate_synthetic_data(
     Sends:   nothing
     """
     target = target_date or job.slot.astimezone(UTC).date() - timedelta(days=1)
-    with job.transaction() as connection:
-        partitions.ensure(connection, *span(num_tutors, num_sessions, target))
+    partitions.make(job.transaction, *span(num_tutors, num_sessions, target))
     summary = make_sample(
         job.connection,
         tutors=num_tutors,
@@ -77,12 +76,12 @@ def cleanup_old_data(job: Job, retention_days: int | None = None) -> CleanupSumm
     Reads:   nothing
     Writes:  sessions, student_feedback, tutor_events by the month; tutor_performance_metrics, feature_snapshots, jobs
              and schedule_slots by the row
-    Again:   finds nothing more to remove
+    Again:   removes what is left, such as months whose tables were in use
     Sends:   nothing
     """
     limits = settings.current()
     return retention.cleanup(
-        job.connection,
+        job.transaction,
         now=job.slot,
         retention_days=limits.retention_days if retention_days is None else retention_days,
         timezone=limits.schedule_timezone,

@@ -1,22 +1,29 @@
 """What is held about a tutor comes out whole, and after an erasure nothing of it is left."""
 
+from concurrent.futures import ThreadPoolExecutor
 from datetime import timedelta
 
 import pytest
-from sqlalchemy import Connection, insert, select
+from sqlalchemy import Connection, insert, select, text
 
 from ml.features.build import Spine, build
 from ml.features.catalogue import NAMES
 from ml.features.store import Purpose, store
 from ml.skew import name_features
 from tests.factories import NOW, add_event, add_feedback, add_organization, add_session, add_tutor
+from tests.faults.harness import eventually
 from tests.ml.test_outcomes import predict
-from tutormax import personal_data, rollup
+from tutormax import db, personal_data, rollup
+from tutormax.evaluation import evaluate_single_tutor
+from tutormax.generation import organizations as generated
+from tutormax.ingest import organization as ingested
 from tutormax.jobs import Request
 from tutormax.jobs import insert as insert_jobs
 from tutormax.tables import audit_log, jobs, metadata, touched_days, tutor_performance_metrics
 from tutormax.tutors import UnknownTutorError
+from tutormax.windows import Window
 
+WAITING = "select count(*) > 0 from pg_stat_activity where wait_event_type = 'Lock' and datname = current_database()"
 ALL = {"churn_predictions", "feature_snapshots", "tutor_performance_metrics", "tutor_events", "student_feedback"}
 
 
@@ -93,6 +100,53 @@ def test_nobody_is_erased_twice(connection: Connection) -> None:
 
     with pytest.raises(UnknownTutorError):
         personal_data.erase(connection, tutor, who="cli:bob", reason="asked for it")
+
+
+def erased(tutor: int) -> personal_data.Erasure:
+    with db.transaction() as connection:
+        return personal_data.erase(connection, tutor, who="cli:bob", reason="asked for it")
+
+
+def somebody_waits() -> bool:
+    with db.transaction() as connection:
+        return bool(connection.execute(text(WAITING)).scalar_one())
+
+
+@pytest.mark.parametrize("synthetic", [False, True], ids=["an ingest", "the generation"])
+@pytest.mark.usefixtures("database")
+def test_what_is_being_written_while_a_tutor_is_erased_goes_too(synthetic: bool) -> None:
+    hold = generated.synthetic if synthetic else ingested.hold
+    with db.transaction() as connection:
+        organization = add_organization(connection, name="Acme", synthetic=synthetic)
+        tutor = add_tutor(connection, organization=organization)
+
+    with ThreadPoolExecutor(1) as other, db.transaction() as connection:
+        hold(connection, "Acme")
+        add_feedback(connection, add_session(connection, tutor))
+        add_event(connection, tutor, "login")
+        erasure = other.submit(erased, tutor)
+        eventually(lambda: erasure.done() or somebody_waits())
+        connection.commit()
+        rows = erasure.result(10).rows
+
+    assert (rows["sessions"], rows["student_feedback"], rows["tutor_events"]) == (1, 1, 1)
+    with db.transaction() as connection:
+        assert set(counts(connection, tutor).values()) == {0}
+
+
+@pytest.mark.usefixtures("database")
+def test_an_erasure_and_an_evaluation_wait_for_each_other_in_one_order() -> None:
+    with db.transaction() as connection:
+        tutor = add_tutor(connection)
+        add_session(connection, tutor)
+
+    with ThreadPoolExecutor(1) as other, db.transaction() as connection:
+        rollup.lock(connection)
+        erasure = other.submit(erased, tutor)
+        eventually(somebody_waits)
+        assert evaluate_single_tutor(connection, tutor, Window(NOW)).rows_written > 0
+        connection.commit()
+        assert erasure.result(10).rows["tutor_performance_metrics"] > 0
 
 
 def test_the_export_holds_facts_scores_with_reasons_and_features_by_name(connection: Connection) -> None:

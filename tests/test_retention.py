@@ -1,19 +1,37 @@
 """What is too old goes, and nothing else does."""
 
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
 
 import pytest
 from sqlalchemy import Connection, text
 
 from tests.factories import add_event, add_feedback, add_session, add_tutor
-from tutormax import partitions, rollup
+from tests.faults.harness import eventually
+from tutormax import db, partitions, rollup
+from tutormax.evaluation import evaluate_tutors
+from tutormax.partitions import Begin, Patience, TablesInUseError
 from tutormax.retention import CleanupSummary, cleanup
+from tutormax.windows import Window
 
 NOW = datetime(2026, 6, 15, 3, 0, tzinfo=UTC)
 
 
+def within(connection: Connection) -> Begin:
+    """Return what gives a part of the test's transaction for one of its own."""
+
+    @contextmanager
+    def begin() -> Iterator[Connection]:
+        with connection.begin_nested():
+            yield connection
+
+    return begin
+
+
 def cleaned(connection: Connection, *, retention_days: int = 200, timezone: str = "UTC") -> CleanupSummary:
-    return cleanup(connection, now=NOW, retention_days=retention_days, timezone=timezone)
+    return cleanup(within(connection), now=NOW, retention_days=retention_days, timezone=timezone)
 
 
 def column(connection: Connection, statement: str) -> list[object]:
@@ -75,10 +93,47 @@ def test_months_wholly_older_than_the_retention_are_dropped(connection: Connecti
     assert len(column(connection, "select 1 from tutor_events")) == 2
 
 
+def waiting_for_a_table(connection: Connection) -> bool:
+    connection.rollback()
+    return bool(column(connection, "select 1 from pg_locks where locktype = 'relation' and not granted"))
+
+
+@pytest.mark.usefixtures("database")
+def test_who_reads_for_long_delays_the_months_and_neither_the_rest_nor_other_readers() -> None:
+    once = Patience(attempts=1, pause_seconds=0)
+    with db.transaction() as connection:
+        partitions.ensure(connection, NOW - timedelta(days=400), NOW + timedelta(days=92))
+        add_job(connection, "done", NOW - timedelta(days=31))
+
+    with ThreadPoolExecutor(1) as other, db.transaction() as dump, db.engine().connect() as looking:
+        column(dump, "select 1 from sessions")
+        night = other.submit(cleanup, db.transaction, now=NOW, retention_days=200, patience=once)
+        eventually(lambda: night.done() or waiting_for_a_table(looking), seconds=20)
+        with db.transaction() as reader:
+            # Queued behind who wants to drop a month, though not for long.
+            reader.execute(text("set local lock_timeout = '10s'"))
+            assert column(reader, "select count(*) from sessions") == [0]
+        summary = night.result(20)
+
+    assert (summary.jobs, summary.partitions_dropped, summary.tables_in_use) == (1, (), True)
+    assert "sessions_2025_10" in cleanup(db.transaction, now=NOW, retention_days=200).partitions_dropped
+
+
+@pytest.mark.usefixtures("database")
+def test_a_month_that_cannot_be_made_is_tried_again_and_then_told() -> None:
+    later = datetime(2031, 1, 20, tzinfo=UTC)
+    with db.transaction() as dump:
+        column(dump, "select 1 from sessions")
+        with pytest.raises(TablesInUseError, match="each of 2 attempts"):
+            partitions.make(db.transaction, later, later, Patience(attempts=2, pause_seconds=0))
+
+    assert partitions.make(db.transaction, later, later) == len(partitions.PARTITIONED)
+
+
 def test_the_months_to_come_have_their_partitions(connection: Connection) -> None:
     later = datetime(2031, 1, 20, tzinfo=UTC)
 
-    summary = cleanup(connection, now=later, retention_days=2000)
+    summary = cleanup(within(connection), now=later, retention_days=2000)
 
     assert summary.partitions_made == len(partitions.PARTITIONED) * 4
     assert {f"sessions_2031_0{month}" for month in (1, 2, 3, 4)} <= partitions.existing(connection)
@@ -141,6 +196,44 @@ def test_marks_go_with_the_months_that_they_are_of(connection: Connection) -> No
     rollup.sum_up(connection)
 
 
+@pytest.mark.usefixtures("database")
+def test_marks_that_come_while_their_month_waits_to_be_dropped_go_with_it_too() -> None:
+    old = NOW - timedelta(days=260)
+    with db.transaction() as connection:
+        partitions.ensure(connection, NOW - timedelta(days=400), NOW + timedelta(days=92))
+        tutor = add_tutor(connection)
+
+    with ThreadPoolExecutor(1) as other, db.transaction() as first_import, db.engine().connect() as looking:
+        add_event(first_import, tutor, "login", event_time=old)
+        night = other.submit(cleanup, db.transaction, now=NOW, retention_days=200)
+        eventually(lambda: night.done() or waiting_for_a_table(looking), seconds=20)
+        first_import.commit()
+        assert not night.result(60).tables_in_use
+
+    with db.transaction() as connection:
+        assert column(connection, "select day from touched_days") == []
+        evaluate_tutors(connection, Window(NOW))
+
+
+@pytest.mark.usefixtures("database")
+def test_the_sums_of_a_month_stay_while_an_import_brings_its_facts_back() -> None:
+    month = datetime(2025, 10, 1, tzinfo=UTC)
+
+    @contextmanager
+    def beside_an_import() -> Iterator[Connection]:
+        with db.transaction() as connection:
+            yield connection
+            gone = "sessions_2025_10" not in partitions.existing(connection)
+        if gone:
+            partitions.make(db.transaction, month, month)
+
+    summary = cleanup(beside_an_import, now=NOW, retention_days=200, patience=Patience(attempts=1, pause_seconds=0))
+
+    assert summary.tables_in_use
+    with db.transaction() as connection:
+        assert {f"{table}_2025_10" for table in ("sessions", "tutor_days")} <= partitions.existing(connection)
+
+
 @pytest.mark.parametrize(("timezone", "hour"), [("UTC", 0), ("America/New_York", 4)])
 def test_old_served_features_go_but_for_those_of_the_nightly_run(
     connection: Connection, timezone: str, hour: int
@@ -196,4 +289,4 @@ def test_a_second_cleanup_finds_nothing(connection: Connection) -> None:
 
     again = cleaned(connection)
 
-    assert again == CleanupSummary((), 0, 0, 0, 0, 0)
+    assert again == CleanupSummary((), 0, False, 0, 0, 0, 0)

@@ -1,15 +1,43 @@
 """Monthly partitions of the facts and of their daily sums: made ahead of the rows, dropped when they are too old."""
 
-from collections.abc import Iterator
+import time
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from contextlib import AbstractContextManager
+from dataclasses import dataclass
 from datetime import UTC, date, datetime
+from typing import TypeAlias, TypeVar
 
+import psycopg
 from sqlalchemy import Connection, text
+from sqlalchemy.exc import OperationalError
 
 from tutormax import failpoints
+from tutormax.errors import TransientError
 from tutormax.failpoints import Failpoint
+
+T = TypeVar("T")
+# Opens a transaction that commits when its block ends, as `db.transaction` does.
+Begin: TypeAlias = Callable[[], AbstractContextManager[Connection]]
 
 # In the order in which they are filled; retention drops them in the same order.
 PARTITIONED = ("sessions", "student_feedback", "tutor_events", "tutor_days")
+# Who waits to change a table has everybody who comes later wait behind it, readers, too.
+LOCK_TIMEOUT = "2s"
+
+
+@dataclass(frozen=True, slots=True)
+class Patience:
+    """How often to ask for a table that is in use, and how long to let others pass in between."""
+
+    attempts: int
+    pause_seconds: float
+
+
+PATIENT = Patience(attempts=30, pause_seconds=3.0)
+
+
+class TablesInUseError(TransientError):
+    """A partition cannot be made or dropped while somebody uses its table; a backup does so until it ends."""
 
 
 def months(start: datetime, end: datetime) -> Iterator[datetime]:
@@ -17,25 +45,77 @@ def months(start: datetime, end: datetime) -> Iterator[datetime]:
     month = start.astimezone(UTC).replace(day=1, hour=0, minute=0, second=0, microsecond=0)
     while month <= end:
         yield month
-        month = _after(month)
+        month = after(month)
 
 
 def ensure(connection: Connection, start: datetime, end: datetime) -> int:
     """Make every missing partition between two instants; return how many were made.
 
-    One maker at a time, until the caller's transaction ends: two that made the same month would deadlock.
+    It locks everybody out until the caller's transaction ends, and waits for them as long as it takes: `make` does not.
     """
-    wanted = {name_of(table, month): (table, month) for month in months(start, end) for table in PARTITIONED}
-    missing = wanted.keys() - existing(connection)
-    if not missing:
+    return _ensure(connection, _wanted(start, end))
+
+
+def make(begin: Begin, start: datetime, end: datetime, patience: Patience = PATIENT) -> int:
+    """Make what `ensure` makes, each in a transaction of its own behind which nobody queues for long.
+
+    Raises TablesInUseError.
+    """
+    wanted = _wanted(start, end)
+    with begin() as connection:
+        missing = sorted(wanted.keys() - existing(connection))
+    return sum(_make(begin, {name: wanted[name]}, patience) for name in missing)
+
+
+def _make(begin: Begin, wanted: Mapping[str, tuple[str, datetime]], patience: Patience) -> int:
+    def once() -> int:
+        with begin() as connection:
+            limit_waiting(connection)
+            return _ensure(connection, wanted)
+
+    return patiently(once, patience)
+
+
+def patiently(once: Callable[[], T], patience: Patience) -> T:
+    """Do what `limit_waiting` limits, again if a table is in use; raise TablesInUseError when it still is."""
+    for attempt in range(patience.attempts):
+        if attempt:
+            time.sleep(patience.pause_seconds)
+        try:
+            return once()
+        except OperationalError as error:
+            if not isinstance(error.orig, psycopg.errors.LockNotAvailable):
+                raise
+            refused = error
+    raise TablesInUseError(f"tables were in use at each of {patience.attempts} attempts to change them") from refused
+
+
+def limit_waiting(connection: Connection) -> None:
+    """Let this transaction wait for each lock no longer than others should queue behind it."""
+    connection.execute(text("select set_config('lock_timeout', :limit, true)"), {"limit": LOCK_TIMEOUT})
+
+
+def _wanted(start: datetime, end: datetime) -> dict[str, tuple[str, datetime]]:
+    return {name_of(table, month): (table, month) for month in months(start, end) for table in PARTITIONED}
+
+
+def _ensure(connection: Connection, wanted: Mapping[str, tuple[str, datetime]]) -> int:
+    if not wanted.keys() - existing(connection):
         return 0
-    connection.execute(text("select pg_advisory_xact_lock(hashtext('tutormax partitions'))"))
-    for name in sorted(missing - existing(connection)):
+    lock(connection)
+    # Whoever was waited for may have made some, or dropped others.
+    missing = sorted(wanted.keys() - existing(connection))
+    for name in missing:
         table, month = wanted[name]
         # Names and bounds come from our own constants and a datetime: nothing here was typed by anybody.
-        bounds = f"from ('{month:%F} 00:00+00') to ('{_after(month):%F} 00:00+00')"
+        bounds = f"from ('{month:%F} 00:00+00') to ('{after(month):%F} 00:00+00')"
         connection.exec_driver_sql(f"create table {name} partition of {table} for values {bounds}")
     return len(missing)
+
+
+def lock(connection: Connection) -> None:
+    """Wait until nobody else makes or drops partitions: two that made the same month would deadlock."""
+    connection.execute(text("select pg_advisory_xact_lock(hashtext('tutormax partitions'))"))
 
 
 def name_of(table: str, month: date) -> str:
@@ -55,17 +135,29 @@ def existing(connection: Connection) -> set[str]:
     return set(rows.scalars())
 
 
-def drop_before(connection: Connection, instant: datetime) -> list[str]:
-    """Drop every partition that holds nothing newer than an instant; return their names."""
-    old = sorted(name for name in existing(connection) if _after(_month_of(name)) <= instant)
-    for name in old:
-        failpoints.reach(Failpoint.BEFORE_DROP)
-        connection.exec_driver_sql(f"drop table {name}")
-        failpoints.reach(Failpoint.AFTER_DROP)
-    return old
+def older_than(connection: Connection, instant: datetime) -> list[tuple[str, datetime]]:
+    """Return the partitions that hold nothing newer than an instant, each with its month, in the order to drop them."""
+    old = [(name, _month_of(name)) for name in existing(connection)]
+    old = [(name, month) for name, month in old if after(month) <= instant]
+    return sorted(old, key=lambda each: (each[1], PARTITIONED.index(each[0].rsplit("_", 2)[0])))
 
 
-def _after(month: datetime) -> datetime:
+def drop(connection: Connection, name: str) -> None:
+    """Drop a partition, if it is still there."""
+    failpoints.reach(Failpoint.BEFORE_DROP)
+    lock(connection)
+    connection.exec_driver_sql(f"drop table if exists {name}")
+    failpoints.reach(Failpoint.AFTER_DROP)
+
+
+def require_none(connection: Connection, tables: Iterable[str], month: datetime) -> None:
+    """Raise TablesInUseError if a month has partitions of some tables; an import may have made them again."""
+    if again := existing(connection) & {name_of(table, month) for table in tables}:
+        raise TablesInUseError(f"{', '.join(sorted(again))} came back while the month was dropped")
+
+
+def after(month: datetime) -> datetime:
+    """Return the first instant of the next month."""
     return month.replace(year=month.year + month.month // 12, month=month.month % 12 + 1)
 
 

@@ -6,12 +6,13 @@ from typing import Any
 
 from sqlalchemy import Connection, Table, delete, insert, select
 
-from tutormax import queries, rollup
+from tutormax import queries, rollup, writers
 from tutormax.tables import (
     audit_log,
     churn_predictions,
     feature_names,
     feature_snapshots,
+    organizations,
     sessions,
     student_feedback,
     touched_days,
@@ -50,13 +51,21 @@ class Erasure:
 def erase(connection: Connection, tutor_id: int, *, who: str, reason: str) -> Erasure:
     """Remove everything held about a tutor, and write down that it was done without saying who that was.
 
-    Raises UnknownTutorError. The row of the tutor is locked first, so that nothing is added meanwhile.
+    Raises UnknownTutorError. Nothing is added meanwhile: it waits for who writes facts of the tutor's organization,
+    then for who sums up days or writes judgements, and only then locks the tutor's row, which these refer to.
     """
+    whose = (
+        select(organizations.c.name)
+        .join(tutors, tutors.c.organization_id == organizations.c.organization_id)
+        .where(tutors.c.tutor_id == tutor_id)
+    )
+    if (organization := connection.execute(whose).scalar_one_or_none()) is not None:
+        writers.lock(connection, organization)
+    rollup.lock(connection)
     held = select(tutors.c.tutor_id).where(tutors.c.tutor_id == tutor_id).with_for_update()
+    # Whoever was waited for may have erased the same tutor.
     if connection.execute(held).one_or_none() is None:
         raise UnknownTutorError(f"there is no tutor {tutor_id}")
-    # Whoever sums up the tutor's days has done so, or finds none.
-    rollup.lock(connection)
     jobs = connection.execute(queries.load("erase_jobs_of_tutor"), {"tutor_id": str(tutor_id)}).rowcount
     rows = {
         table.name: connection.execute(delete(table).where(table.c.tutor_id == tutor_id)).rowcount for table in ABOUT

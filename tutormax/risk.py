@@ -12,6 +12,8 @@ from tutormax.tables import churn_predictions, evaluations, organizations, tutor
 from tutormax.tutors import UnknownTutorError
 
 LEVELS = ("low", "medium", "high", "critical")
+# What the column of our numbers holds.
+LARGEST_NUMBER = 2**31 - 1
 
 
 def tutors_at_risk(
@@ -39,21 +41,57 @@ def tiers(connection: Connection, *, organization: str | None = None) -> dict[st
 
 def find_tutor(connection: Connection, name: str, *, organization: str | None = None) -> Mapping[str, Any]:
     """Return a tutor by the customer's id or by ours; raise UnknownTutorError, also when several are meant."""
-    ours = tutors.c.tutor_id == int(name) if name.isdigit() else tutors.c.external_id == name
+    number = _number(name.removeprefix("#"))
+    return _only(name, _tutors_named(connection, name, number, organization))
+
+
+def find_one_tutor(connection: Connection, name: str, *, organization: str | None = None) -> Mapping[str, Any]:
+    """Return a tutor by the customer's id, or by ours written `#57`: for what must not meet another person.
+
+    Raises UnknownTutorError, also when several are meant, or when the customer calls another tutor `#57`.
+    """
+    number = _number(name.removeprefix("#"))
+    found = _tutors_named(connection, name, number, organization)
+    if name.startswith("#") and number is not None:
+        for row in found:
+            if row["tutor_id"] != number:
+                raise UnknownTutorError(
+                    f"{name!r} is what {row['organization']!r} calls our #{row['tutor_id']}: say that"
+                )
+        return _only(name, found)
+    theirs = [row for row in found if row["external_id"] == name]
+    if found and not theirs:
+        raise UnknownTutorError(f"there is no tutor {name!r}; if you mean our number, say '#{number}'")
+    return _only(name, theirs)
+
+
+def _number(text: str) -> int | None:
+    """Return a number that may be one of ours; a customer's id may be too long for one."""
+    fits = text.isdecimal() and len(text) <= len(str(LARGEST_NUMBER)) and int(text) <= LARGEST_NUMBER
+    return int(text) if fits else None
+
+
+def _tutors_named(
+    connection: Connection, name: str, number: int | None, organization: str | None
+) -> Sequence[Mapping[str, Any]]:
+    """Return whom the customers call by a name, and who has a number of ours."""
     statement = (
         select(tutors, organizations.c.name.label("organization"), organizations.c.synthetic)
         .join(organizations, tutors.c.organization_id == organizations.c.organization_id)
-        .where(or_(tutors.c.external_id == name, ours))
+        .where(or_(tutors.c.external_id == name, tutors.c.tutor_id == number))
     )
     if organization is not None:
         statement = statement.where(organizations.c.name == organization)
-    rows = connection.execute(statement).mappings().all()
+    return [dict(row) for row in connection.execute(statement).mappings()]
+
+
+def _only(name: str, rows: Sequence[Mapping[str, Any]]) -> Mapping[str, Any]:
     if not rows:
         raise UnknownTutorError(f"there is no tutor {name!r}; python -m tutormax risk --json shows ids")
     if len(rows) > 1:
         places = ", ".join(repr(row["organization"]) for row in rows)
         raise UnknownTutorError(f"{name!r} is a tutor of {places}: say which with --organization")
-    return dict(rows[0])
+    return rows[0]
 
 
 def performance(connection: Connection, tutor_id: int) -> list[Mapping[str, Any]]:

@@ -3,6 +3,7 @@
 from sqlalchemy import Connection, delete, select
 from sqlalchemy.dialects.postgresql import insert
 
+from tutormax import writers
 from tutormax.errors import PermanentError
 from tutormax.generation.truth import worlds
 from tutormax.tables import organizations, sessions, student_feedback, students, tutor_events, tutors
@@ -13,7 +14,8 @@ class NotSyntheticError(PermanentError):
 
 
 def synthetic(connection: Connection, name: str) -> int:
-    """Return the id of a synthetic organization, made if there is none of that name."""
+    """Return the id of a synthetic organization, new if need be, and keep others from writing its facts meanwhile."""
+    writers.lock(connection, name)
     statement = insert(organizations).values(name=name, synthetic=True)
     connection.execute(statement.on_conflict_do_nothing(index_elements=["name"]))
     row = connection.execute(select(organizations).where(organizations.c.name == name)).one()

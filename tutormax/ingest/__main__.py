@@ -23,7 +23,8 @@ from tutormax.ingest.batch import Refusal, UnreadableFileError
 from tutormax.ingest.kinds import Kind
 from tutormax.ingest.organization import OrganizationError
 from tutormax.ingest.report import FileReport, RefusalSink, refusal_as_json
-from tutormax.ingest.stage import Begin, Terms, ingest_files
+from tutormax.ingest.stage import Terms, ingest_files
+from tutormax.partitions import Begin
 
 TAKEN_IN, REFUSED, WRONG_USAGE, INTERRUPTED = 0, 1, 2, 130
 

@@ -2,6 +2,7 @@
 
 from sqlalchemy import Connection, text
 
+from tutormax import writers
 from tutormax.errors import PermanentError
 
 LONGEST_NAME = 200
@@ -26,12 +27,10 @@ def check(connection: Connection, name: str) -> None:
 
 
 def hold(connection: Connection, name: str) -> int:
-    """Return the organization's id, new if need be; nobody else takes data in for it until the transaction ends."""
+    """Return the organization's id, new if need be; nobody else writes its facts until the transaction ends."""
     limits = ", ".join(f"set_config('{parameter}', '{value}', true)" for parameter, value in LIMITS.items())
     connection.execute(text(f"select {limits}"))
-    connection.execute(
-        text("select pg_advisory_xact_lock(hashtext('tutormax ingest'), hashtext(:name))"), {"name": name}
-    )
+    writers.lock(connection, name)
     connection.execute(
         text("insert into organizations (name, synthetic) values (:name, false) on conflict (name) do nothing"),
         {"name": name},

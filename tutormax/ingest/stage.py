@@ -1,7 +1,7 @@
 """Taking files in: one transaction each, every row checked, nothing half-written."""
 
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import AbstractContextManager, closing
+from contextlib import closing
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
@@ -21,8 +21,8 @@ from tutormax.ingest.reading import Source, sources
 from tutormax.ingest.report import FileReport, Refusals, RefusalSink
 from tutormax.ingest.validation import NOW, Validator
 from tutormax.ingest.values import Clock
+from tutormax.partitions import Begin
 
-Begin: TypeAlias = Callable[[], AbstractContextManager[Connection]]
 # Which file is being taken in, and which part of it has been read.
 Progress: TypeAlias = Callable[[Source, float], None]
 
@@ -125,11 +125,10 @@ class _Intake:
         owner = organization.hold(connection, self.terms.organization)
         self._stage(connection, owner)
         self._check_share()
-        # In a transaction of their own, because new partitions lock everybody out until they are committed;
+        # In transactions of their own, because new partitions lock everybody out until they are committed;
         # and before this one reads the tables, because it would lock out itself.
-        with self.begin() as other:
-            for month in sorted(self.months):
-                partitions.ensure(other, month, month)
+        for month in sorted(self.months):
+            partitions.make(self.begin, month, month)
         names = self.validator.names()
         self.refusals.add(upsert.refuse(connection, kind, names))
         self._check_share()

@@ -113,6 +113,19 @@ def test_all_is_known_before_the_first_row_is_written(connection: Connection) ->
     assert all("Sort" in types for types in above), above
 
 
+def test_whoever_moved_is_looked_up_and_not_searched_for(connection: Connection) -> None:
+    add_world(connection, NOW, seed=7, facts=4000)
+    connection.execute(text("analyze sessions, student_feedback, tutor_events"))
+    # As little for some thousand facts as there is for millions.
+    connection.execute(text("set local work_mem = '64kB'; set local hash_mem_multiplier = 1"))
+    bound = {"active": [1], "window_end": NOW, "previous": NOW - 30 * DAY}
+    statement = text(f"explain {queries.load('evaluation/tutors_to_judge').text}")
+    plan = "\n".join(connection.execute(statement, bound).scalars())
+
+    assert "(hashed SubPlan 1)" in plan
+    assert "(SubPlan 1)" not in plan
+
+
 def scans(node: dict[str, Any], above: tuple[str, ...] = ()) -> Iterator[tuple[str, tuple[str, ...]]]:
     """Yield the alias of each scan of a plan, and what its rows go through."""
     if "Alias" in node:

@@ -6,8 +6,10 @@ with active as (
     from unnest(cast(:active as integer[])) as given (tutor_id)
 ),
 
+-- Each once: of days that nobody judged there may be millions of facts, and a list too long to be hashed would be gone
+-- through for each tutor.
 moved as (
-    select tutor_id
+    select distinct tutor_id
     from tutor_facts
     where
         counts
@@ -41,7 +43,9 @@ shown as (
         where
             metrics.tutor_id = tutors.tutor_id
             and metrics.window_days = 30
-            and metrics.window_end <= :window_end
+            -- Plus nothing, so that the key finds it: told of an instant in the past, the planner takes the index of ends,
+            -- thinks that few are as old, and for each tutor walks through everybody's.
+            and metrics.window_end + interval '0 seconds' <= :window_end
         order by metrics.window_end desc
         limit 1
     ) as stored on true

@@ -4,13 +4,20 @@ from datetime import UTC, date, timedelta
 
 from tutormax import db, metrics, partitions, retention, settings
 from tutormax.broker import Queue
-from tutormax.generation.continuation import ContinuationSummary, continue_world
+from tutormax.errors import NotNowError
+from tutormax.generation.continuation import PARTITIONS_AHEAD, ContinuationSummary, continue_world
 from tutormax.generation.sample import SampleSummary, make_sample, span
 from tutormax.generation.store import Written
 from tutormax.jobs import Job, actor, minutes
 from tutormax.jobs.limits import Limit
 from tutormax.retention import CleanupSummary
 from tutormax.stages import Source
+
+
+class MonthsInUseError(NotNowError):
+    """Months could not be made or dropped, because somebody reads them for long; all else is cleaned up."""
+
+    retry_after_seconds = 1800.0
 
 
 def _nominal() -> Limit:
@@ -57,6 +64,7 @@ def generate_data_continuous(job: Job) -> ContinuationSummary:
     Sends:   predict_churn_for_tutor for each tutor whose picture changed
     """
     limits = settings.current()
+    partitions.make(job.transaction, job.slot, job.slot + PARTITIONS_AHEAD)
     summary = continue_world(
         job.connection,
         organization=limits.generation_organization,
@@ -80,12 +88,15 @@ def cleanup_old_data(job: Job, retention_days: int | None = None) -> CleanupSumm
     Sends:   nothing
     """
     limits = settings.current()
-    return retention.cleanup(
+    summary = retention.cleanup(
         job.transaction,
         now=job.slot,
         retention_days=limits.retention_days if retention_days is None else retention_days,
         timezone=limits.schedule_timezone,
     )
+    if summary.tables_in_use:
+        raise MonthsInUseError("months were in use, as a backup uses them; tried again in half an hour")
+    return summary
 
 
 def _count(job: Job, rows: Written) -> None:

@@ -84,7 +84,7 @@ def patiently(once: Callable[[], T], patience: Patience) -> T:
         try:
             return once()
         except OperationalError as error:
-            if not isinstance(error.orig, psycopg.errors.LockNotAvailable):
+            if not isinstance(error.orig, psycopg.errors.LockNotAvailable | psycopg.errors.DeadlockDetected):
                 raise
             refused = error
     raise TablesInUseError(f"tables were in use at each of {patience.attempts} attempts to change them") from refused

@@ -4,7 +4,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from typing import Any
 
-from sqlalchemy import Connection, Table, delete, insert, select
+from sqlalchemy import Connection, Table, delete, insert, select, text
 
 from tutormax import queries, rollup, writers
 from tutormax.tables import (
@@ -60,6 +60,8 @@ def erase(connection: Connection, tutor_id: int, *, who: str, reason: str) -> Er
         .where(tutors.c.tutor_id == tutor_id)
     )
     if (organization := connection.execute(whose).scalar_one_or_none()) is not None:
+        # A file of millions of rows comes in for as long as it takes.
+        connection.execute(text("select set_config('statement_timeout', '1h', true)"))
         writers.lock(connection, organization)
     rollup.lock(connection)
     held = select(tutors.c.tutor_id).where(tutors.c.tutor_id == tutor_id).with_for_update()

@@ -9,8 +9,9 @@ import pytest
 from sqlalchemy import Row, select, text
 
 from actors.data_generation import cleanup_old_data, generate_data_continuous, generate_synthetic_data
-from tutormax import db, partitions
+from tutormax import db, partitions, retention
 from tutormax.jobs import JobActor, ring
+from tutormax.partitions import Patience
 from tutormax.tables import jobs
 
 
@@ -89,3 +90,27 @@ def test_cleanup_keeps_what_the_setting_says_unless_told_otherwise() -> None:
         " where inhparent = 'sessions'::regclass"
     )
     assert left == f"sessions_{now - timedelta(days=400):%Y_%m}"
+
+
+def test_a_cleanup_that_finds_months_in_use_is_put_off_and_has_cleaned_up_all_else(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    defaults = {**(retention.cleanup.__kwdefaults__ or {}), "patience": Patience(1, 0)}
+    monkeypatch.setattr(retention.cleanup, "__kwdefaults__", defaults)
+    years_ago = datetime(2020, 1, 1, tzinfo=UTC)
+    with db.transaction() as connection:
+        partitions.ensure(connection, years_ago, years_ago)
+        connection.execute(text("insert into touched_days (tutor_id, day) values (1, '2020-01-01')"))
+
+    job = cleanup_old_data.send()
+    with db.engine().begin() as reader:
+        reader.execute(text("lock table sessions in access share mode"))
+        put_off = answered(cleanup_old_data, job)
+    with db.transaction() as connection:
+        connection.execute(text("update jobs set available_at = clock_timestamp()"))
+
+    assert (put_off.state, put_off.attempts) == ("pending", 0)
+    assert put_off.available_at - put_off.started_at > timedelta(minutes=29)
+    assert value("select count(*) from touched_days") == 0
+    assert answered(cleanup_old_data, job).state == "done"
+    assert value("select to_regclass('sessions_2020_01')") is None

@@ -52,7 +52,8 @@ class Reserve:
 
     def give_back(self, job_ids: Sequence[UUID]) -> None:
         """Release what is held for threads that will not come; what cannot be released runs out."""
-        unused = [lease for job_id in job_ids if (lease := self.pop(job_id)) is not None]
+        held = [self._held.pop(job_id, None) for job_id in job_ids]
+        unused = [each[0] for each in held if each is not None]
         if unused:
             with suppress(TimeoutError):
                 Attempt("give-back", lambda: _release(unused)).result(GIVE_BACK_SECONDS)

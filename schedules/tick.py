@@ -11,7 +11,8 @@ from sqlalchemy import Connection
 
 from schedules.slots import Recurrence
 from tutormax import db, emissions, failpoints, jobs, log, metrics
-from tutormax.emissions import Begin, Promise
+from tutormax.db import Begin
+from tutormax.emissions import Promise
 from tutormax.failpoints import Failpoint
 from tutormax.jobs import JobActor, Request
 

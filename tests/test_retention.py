@@ -10,24 +10,14 @@ from sqlalchemy import Connection, text
 
 from tests.factories import add_event, add_feedback, add_session, add_tutor
 from tests.faults.harness import eventually
+from tests.parts import within
 from tutormax import db, partitions, rollup
 from tutormax.evaluation import evaluate_tutors
-from tutormax.partitions import Begin, Patience, TablesInUseError
+from tutormax.partitions import Patience, TablesInUseError
 from tutormax.retention import CleanupSummary, cleanup
 from tutormax.windows import Window
 
 NOW = datetime(2026, 6, 15, 3, 0, tzinfo=UTC)
-
-
-def within(connection: Connection) -> Begin:
-    """Return what gives a part of the test's transaction for one of its own."""
-
-    @contextmanager
-    def begin() -> Iterator[Connection]:
-        with connection.begin_nested():
-            yield connection
-
-    return begin
 
 
 def cleaned(connection: Connection, *, retention_days: int = 200, timezone: str = "UTC") -> CleanupSummary:

@@ -4,7 +4,8 @@ import math
 import os
 import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
+from typing import TypeAlias
 from weakref import WeakKeyDictionary
 
 import psycopg
@@ -21,6 +22,9 @@ from tutormax.redaction import redact_text
 FRESH_SECONDS = 1.0
 # Who talks to a host that has vanished hears of it in seconds; the kernel's own patience is fifteen minutes.
 KEEPALIVE = {"keepalives_idle": 10, "keepalives_interval": 5, "keepalives_count": 3, "tcp_user_timeout": 20_000}
+
+# Opens a transaction that commits when its block ends, as `transaction` does.
+Begin: TypeAlias = Callable[[], AbstractContextManager[Connection]]
 
 _waiting: WeakKeyDictionary[Connection, list[Callable[[], object]]] = WeakKeyDictionary()
 

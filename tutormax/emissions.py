@@ -1,7 +1,6 @@
 """The record of the timetable: which schedules there are, which are paused, and one unique row for each slot sent."""
 
-from collections.abc import Callable, Mapping, Sequence
-from contextlib import AbstractContextManager
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from uuid import UUID
@@ -13,7 +12,6 @@ from tutormax.errors import PermanentError
 from tutormax.tables import audit_log
 
 # Whatever opens transactions: db.transaction, or a test's own.
-Begin = Callable[[], AbstractContextManager[Connection]]
 
 
 class UnknownScheduleError(PermanentError):

@@ -2,22 +2,20 @@
 
 import time
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from datetime import UTC, date, datetime
-from typing import TypeAlias, TypeVar
+from typing import TypeVar
 
 import psycopg
 from sqlalchemy import Connection, text
 from sqlalchemy.exc import OperationalError
 
 from tutormax import failpoints
+from tutormax.db import Begin
 from tutormax.errors import TransientError
 from tutormax.failpoints import Failpoint
 
 T = TypeVar("T")
-# Opens a transaction that commits when its block ends, as `db.transaction` does.
-Begin: TypeAlias = Callable[[], AbstractContextManager[Connection]]
 
 # In the order in which they are filled; retention drops them in the same order.
 PARTITIONED = ("sessions", "student_feedback", "tutor_events", "tutor_days")

@@ -6,7 +6,8 @@ from datetime import UTC, datetime, timedelta
 from functools import partial
 
 from tutormax import log, partitions, queries, rollup
-from tutormax.partitions import Begin, Patience, TablesInUseError
+from tutormax.db import Begin
+from tutormax.partitions import Patience, TablesInUseError
 from tutormax.tables import tutor_days
 
 _log = log.get(__name__)

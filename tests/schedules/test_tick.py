@@ -12,9 +12,10 @@ from sqlalchemy import Connection, Row, select, update
 from actors.default import CANARIES
 from schedules.slots import Every, Recurrence, cron
 from schedules.tick import GRACE, CatchUp, Emission, Entry, tick
+from tests.parts import within
 from tutormax import db, emissions, metrics
 from tutormax.broker import Queue
-from tutormax.emissions import Begin, UnknownScheduleError
+from tutormax.emissions import UnknownScheduleError
 from tutormax.tables import audit_log, jobs, schedule_slots, schedules
 
 NOW = datetime(2026, 6, 15, 12, 7, tzinfo=UTC)
@@ -30,15 +31,6 @@ def quarter(catch_up: CatchUp = CatchUp.LAST) -> Entry:
 
 def minute(catch_up: CatchUp = CatchUp.LAST) -> Entry:
     return entry(Every(timedelta(minutes=1)), catch_up, name="test minute")
-
-
-def within(connection: Connection) -> Begin:
-    @contextmanager
-    def begin() -> Iterator[Connection]:
-        with connection.begin_nested():
-            yield connection
-
-    return begin
 
 
 def slots(emitted: Sequence[Emission]) -> list[str]:

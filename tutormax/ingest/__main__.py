@@ -17,6 +17,7 @@ from rich.console import Console
 from sqlalchemy.exc import OperationalError
 
 from tutormax import db, schema, servers, settings
+from tutormax.db import Begin
 from tutormax.errors import TutorMaxError
 from tutormax.ingest import display
 from tutormax.ingest.batch import Refusal, UnreadableFileError
@@ -24,7 +25,6 @@ from tutormax.ingest.kinds import Kind
 from tutormax.ingest.organization import OrganizationError
 from tutormax.ingest.report import FileReport, RefusalSink, refusal_as_json
 from tutormax.ingest.stage import Terms, ingest_files
-from tutormax.partitions import Begin
 
 TAKEN_IN, REFUSED, WRONG_USAGE, INTERRUPTED = 0, 1, 2, 130
 

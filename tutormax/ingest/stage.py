@@ -13,6 +13,7 @@ from sqlalchemy import Connection
 
 from tutormax import failpoints, intake, partitions
 from tutormax.ahead import ahead
+from tutormax.db import Begin
 from tutormax.failpoints import Failpoint
 from tutormax.ingest import organization, staging, upsert
 from tutormax.ingest.batch import FileRefusedError, Reader, Refusal, UnreadableFileError
@@ -21,7 +22,6 @@ from tutormax.ingest.reading import Source, sources
 from tutormax.ingest.report import FileReport, Refusals, RefusalSink
 from tutormax.ingest.validation import NOW, Validator
 from tutormax.ingest.values import Clock
-from tutormax.partitions import Begin
 
 # Which file is being taken in, and which part of it has been read.
 Progress: TypeAlias = Callable[[Source, float], None]

@@ -114,8 +114,18 @@ def retry(connection: Connection, lease: Lease, failure: "Failure", *, seconds: 
 
 
 def bury(connection: Connection, lease: Lease, failure: "Failure", *, state: State = State.DEAD) -> State:
-    """End a job as dead, or as cancelled, with its reason; raise LeaseLostError if it is no longer ours."""
-    return _end(connection, "bury_job", lease, state=state, **failure.columns())
+    """End a job as dead, or as cancelled, with its reason; raise LeaseLostError if it is no longer ours.
+
+    What was asked for while it ran lives on as a job of its own.
+    """
+    ended = _end(connection, "bury_job", lease, state=state, **failure.columns())
+    ask_again(connection, [lease.job_id])
+    return ended
+
+
+def ask_again(connection: Connection, job_ids: Sequence[UUID]) -> None:
+    """Have what was asked for while these jobs ran live on, each as a job of its own, now that they have ended."""
+    connection.execute(queries.load("ask_again"), {"job_ids": list(job_ids)})
 
 
 def vouch(connection: Connection, lease: Lease) -> None:

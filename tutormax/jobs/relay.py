@@ -10,6 +10,7 @@ from collections.abc import Iterable
 from sqlalchemy import Connection
 
 from tutormax import queries
+from tutormax.jobs import lease as leases
 from tutormax.jobs import ring
 from tutormax.jobs.ring import Doorbell, Reason
 
@@ -57,4 +58,8 @@ def ring_due(connection: Connection, queues: Iterable[str], *, window: int, ring
 
 def expire(connection: Connection) -> int:
     """Cancel jobs that are too late to be of use, or were to stop when their worker went silent; return how many."""
-    return len(connection.execute(queries.load("expire_jobs")).all())
+    rows = connection.execute(queries.load("expire_jobs")).all()
+    # What was asked for again beside a job that has expired has expired with it.
+    if stopped := [row.job_id for row in rows if row.stopped]:
+        leases.ask_again(connection, stopped)
+    return len(rows)

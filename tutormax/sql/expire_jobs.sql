@@ -1,7 +1,6 @@
 -- expire_jobs: which jobs does nobody want any more?
--- One row for each, now cancelled: those that are too late to be of use, and those that were to stop; among them those
--- whose worker went silent, which nobody may take over any more. What was asked for again while a job was to stop lives on
--- as a job of its own.
+-- One row for each, now cancelled: those that are too late to be of use, and those whose worker went silent and that were to
+-- stop or have expired meanwhile, which nobody may take over any more; stopped: it was not for being too late.
 with waiting as (
     select job_id
     from jobs
@@ -19,48 +18,21 @@ silent as (
         and lease_until < clock_timestamp()
         and (cancel_requested or expires_at <= clock_timestamp())
     for update skip locked
-),
-
-ended as (
-    update jobs set
-        state = 'cancelled',
-        error = case
-            when cancel_requested then 'it was cancelled while it ran'
-            else 'it had expired before a worker could start it'
-        end,
-        error_type = case when cancel_requested then 'Cancelled' else 'Expired' end,
-        lease_until = null,
-        finished_at = clock_timestamp()
-    where
-        job_id in (
-            select job_id from waiting
-            union all
-            select job_id from silent
-        )
-    returning *
-),
-
-asked_again as (
-    insert into jobs (
-        organization_id, actor, queue, priority, args, dedupe_key, slot, expires_at, trace_context, requested_by
-    )
-    select
-        organization_id,
-        actor,
-        queue,
-        priority,
-        args,
-        dedupe_key,
-        slot,
-        expires_at,
-        trace_context,
-        requested_by
-    from ended
-    where again and cancel_requested
 )
 
-select
-    job_id,
-    actor,
-    queue
-from ended
+update jobs set
+    state = 'cancelled',
+    error = case
+        when cancel_requested then 'it was cancelled while it ran'
+        else 'it had expired before a worker could start it'
+    end,
+    error_type = case when cancel_requested then 'Cancelled' else 'Expired' end,
+    lease_until = null,
+    finished_at = clock_timestamp()
+where
+    job_id in (
+        select job_id from waiting
+        union all
+        select job_id from silent
+    )
+returning job_id, cancel_requested as stopped

@@ -3,18 +3,18 @@
 import random
 import time
 from collections.abc import Callable, Sequence
-from contextlib import AbstractContextManager
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 from uuid import UUID
 
-from sqlalchemy import Connection, text
+from sqlalchemy import text
 from sqlalchemy.exc import SQLAlchemyError
 
 from tests.faults.storm import actors
 from tests.faults.storm.books import Books, Script
 from tutormax import db, jobs
 from tutormax.broker import Queue
+from tutormax.db import Begin
 from tutormax.following import UnknownJobError
 from tutormax.jobs import Request, operations
 
@@ -40,8 +40,6 @@ MOST_WAITING = 3000
 LOOK_SECONDS = 0.5
 # A system that takes the load no faster than this has failed.
 PATIENCE, PATIENCE_SECONDS = 3, 60.0
-
-Begin = Callable[[], AbstractContextManager[Connection]]
 
 
 @dataclass(slots=True)

@@ -99,8 +99,10 @@ def _end(child: subprocess.Popen[bytes]) -> None:
         os.killpg(child.pid, signal.SIGKILL)
     child.wait()
     for pipe in (child.stdin, child.stdout):
-        if pipe is not None:
-            pipe.close()
+        # Of what one that is gone was still to be told; why it went is being told.
+        with suppress(BrokenPipeError):
+            if pipe is not None:
+                pipe.close()
 
 
 def _environment(database_url: str) -> Mapping[str, str]:

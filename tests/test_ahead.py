@@ -5,11 +5,11 @@ from collections.abc import Iterator
 
 import pytest
 
-from tutormax.ahead import ahead
+from tutormax.ahead import Ahead
 
 
 def test_items_come_whole_and_in_their_order() -> None:
-    assert list(ahead(iter(range(5)))) == [0, 1, 2, 3, 4]
+    assert list(Ahead(iter(range(5)))) == [0, 1, 2, 3, 4]
 
 
 def test_the_next_item_is_made_while_one_is_used() -> None:
@@ -20,7 +20,7 @@ def test_the_next_item_is_made_while_one_is_used() -> None:
         second_is_begun.set()
         yield 2
 
-    for item in ahead(items()):
+    for item in Ahead(items()):
         assert item == 2 or second_is_begun.wait(10)
 
 
@@ -29,9 +29,8 @@ def test_an_error_in_the_making_comes_to_whoever_uses() -> None:
         yield 1
         raise LookupError("no second")
 
-    used = []
-    with pytest.raises(LookupError, match="no second"):
-        used += list(ahead(items()))
+    with pytest.raises(LookupError, match="no second"), Ahead(items()) as coming:
+        list(coming)
 
 
 def test_nothing_more_is_made_once_the_user_has_stopped() -> None:
@@ -42,8 +41,8 @@ def test_nothing_more_is_made_once_the_user_has_stopped() -> None:
             made.append(number)
             yield number
 
-    for _ in ahead(items()):
-        break
+    with Ahead(items()) as coming:
+        next(coming)
 
     assert len(made) <= 2
     assert not [thread for thread in threading.enumerate() if thread.name.startswith("ThreadPoolExecutor")]

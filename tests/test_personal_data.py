@@ -4,7 +4,7 @@ from concurrent.futures import ThreadPoolExecutor
 from datetime import timedelta
 
 import pytest
-from sqlalchemy import Connection, insert, select, text
+from sqlalchemy import Connection, delete, insert, select, text
 
 from ml.features.build import Spine, build
 from ml.features.catalogue import NAMES
@@ -14,12 +14,12 @@ from tests.factories import NOW, add_event, add_feedback, add_organization, add_
 from tests.faults.harness import eventually
 from tests.ml.test_outcomes import predict
 from tutormax import db, personal_data, rollup
-from tutormax.evaluation import evaluate_single_tutor
+from tutormax.evaluation import evaluate_single_tutor, evaluate_tutors
 from tutormax.generation import organizations as generated
 from tutormax.ingest import organization as ingested
 from tutormax.jobs import Request
 from tutormax.jobs import insert as insert_jobs
-from tutormax.tables import audit_log, jobs, metadata, touched_days, tutor_performance_metrics
+from tutormax.tables import audit_log, jobs, metadata, touched_days, tutor_performance_metrics, tutors
 from tutormax.tutors import UnknownTutorError
 from tutormax.windows import Window
 
@@ -147,6 +147,30 @@ def test_an_erasure_and_an_evaluation_wait_for_each_other_in_one_order() -> None
         assert evaluate_single_tutor(connection, tutor, Window(NOW)).rows_written > 0
         connection.commit()
         assert erasure.result(10).rows["tutor_performance_metrics"] > 0
+
+
+def removed_by_hand(tutor: int) -> None:
+    with db.transaction() as connection:
+        connection.execute(delete(tutors).where(tutors.c.tutor_id == tutor))
+
+
+@pytest.mark.usefixtures("database")
+def test_who_removes_a_tutor_by_hand_removes_the_judgements_being_written_too() -> None:
+    with db.transaction() as connection:
+        tutor, other_tutor = add_tutor(connection), add_tutor(connection)
+        add_session(connection, tutor)
+        add_session(connection, other_tutor)
+
+    with ThreadPoolExecutor(1) as other, db.transaction() as connection:
+        assert evaluate_tutors(connection, Window(NOW)).rows_written == 6
+        removal = other.submit(removed_by_hand, tutor)
+        eventually(lambda: removal.done() or somebody_waits())
+        connection.commit()
+        removal.result(10)
+
+    with db.transaction() as connection:
+        left = connection.execute(select(tutor_performance_metrics.c.tutor_id).distinct()).scalars().all()
+    assert left == [other_tutor]
 
 
 def test_the_export_holds_facts_scores_with_reasons_and_features_by_name(connection: Connection) -> None:

@@ -113,6 +113,21 @@ def test_all_is_known_before_the_first_row_is_written(connection: Connection) ->
     assert all("Sort" in types for types in above), above
 
 
+def test_a_row_is_compared_with_its_own_and_not_with_everybodys(connection: Connection) -> None:
+    add_world(connection, NOW, seed=7)
+    ids = list(connection.execute(select(tutors.c.tutor_id)).scalars())
+    bounds = evaluation._bounds(NOW, NOW)  # noqa: SLF001
+    bound = {"tutor_ids": ids, "window_ends": [NOW] * len(ids), "actives": [True] * len(ids), **bounds}
+    # Rows in the order of the window's end would be merged by that alone.
+    connection.execute(text("set local enable_hashjoin = off; set local enable_nestloop = off"))
+    statement = text(f"explain (format json) {queries.load('evaluation/judge').text}")
+    plan = connection.execute(statement, bound).scalar_one()[0]["Plan"]
+
+    (merged,) = [node["Merge Cond"] for node in joins(plan) if "stored.window_end" in node.get("Merge Cond", "")]
+
+    assert "stored.tutor_id" in merged
+
+
 def test_whoever_moved_is_looked_up_and_not_searched_for(connection: Connection) -> None:
     add_world(connection, NOW, seed=7, facts=4000)
     connection.execute(text("analyze sessions, student_feedback, tutor_events"))
@@ -132,3 +147,11 @@ def scans(node: dict[str, Any], above: tuple[str, ...] = ()) -> Iterator[tuple[s
         yield node["Alias"], above
     for child in node.get("Plans", ()):
         yield from scans(child, (*above, node["Node Type"]))
+
+
+def joins(node: dict[str, Any]) -> Iterator[dict[str, Any]]:
+    """Yield the nodes of a plan that join rows."""
+    if "Join Type" in node:
+        yield node
+    for child in node.get("Plans", ()):
+        yield from joins(child)

@@ -45,7 +45,10 @@ def place(shared_database: str, endpoints: servers.Endpoints, tmp_path: Path) ->
     """The database, emptied, and a directory."""
     with db.transaction() as connection:
         connection.execute(
-            text("truncate jobs, effects, schedules, schedule_slots, models, tutors, audit_log, organizations cascade")
+            text(
+                "truncate jobs, effects, schedules, schedule_slots, models, tutors, students, tutor_performance_metrics,"
+                " audit_log, organizations cascade"
+            )
         )
     (tmp_path / Population.SYNTHETIC).mkdir()
     return Place(shared_database, endpoints.broker_url, tmp_path)

@@ -10,6 +10,7 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from typing import Any
 
 import msgspec
 import numpy as np
@@ -322,6 +323,22 @@ def fake(code: str) -> list[str]:
 def test_a_child_that_fails_says_why(request_: Request, code: str, error: type[Exception], said: str) -> None:
     with pytest.raises(error, match=said):
         training_process.run(request_, database_url="", progress=silent, command=fake(code))
+
+
+def test_a_child_that_was_gone_before_it_was_asked_says_why(request_: Request, monkeypatch: pytest.MonkeyPatch) -> None:
+    start = subprocess.Popen
+
+    def gone(*args: Any, **options: Any) -> subprocess.Popen[bytes]:
+        child: subprocess.Popen[bytes] = start(*args, **options)
+        child.wait()
+        return child
+
+    monkeypatch.setattr(subprocess, "Popen", gone)
+
+    with pytest.raises(TrainingFailedError, match="without a result: signal SIGKILL"):
+        training_process.run(
+            request_, database_url="", progress=silent, command=fake("import os; os.kill(os.getpid(), 9)")
+        )
 
 
 def test_a_child_that_hangs_is_ended_with_all_that_it_started(request_: Request, tmp_path: Path) -> None:

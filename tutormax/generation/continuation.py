@@ -83,7 +83,8 @@ def _opened(connection: Connection, organization_id: int, now: datetime, session
     opened = marketplace.opened(Parameters(tutors=tutors), seed, first_day)
     opened = opened.with_empty_book()
     truth.begin(connection, organization_id, opened.world)
-    Store(connection, organization_id, seed).add(marketplace.already_there(opened), until=first_day * DAY)
+    with Store(connection, organization_id, seed) as store:
+        store.add(marketplace.already_there(opened), until=first_day * DAY)
     saved = Saved(opened, Told.nothing(), first_day * DAY)
     truth.save(connection, organization_id, saved)
     return saved

@@ -1,7 +1,6 @@
 """COPY in PostgreSQL's binary format, built from columns without a loop over rows."""
 
-from collections.abc import Iterable, Iterator, Mapping
-from contextlib import closing
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from itertools import groupby
@@ -12,11 +11,12 @@ import numpy as np
 from numpy.typing import NDArray
 from sqlalchemy import Connection
 
-from tutormax.ahead import ahead
+from tutormax.ahead import Ahead
 from tutormax.generation import instants
 from tutormax.generation.process import Flags, Floats, Integers
 
 Octets = NDArray[np.uint8]
+Piece = tuple[str, bytes]
 
 _HEADER = b"PGCOPY\n\xff\r\n\0" + bytes(8)
 _TRAILER = b"\xff\xff"
@@ -106,7 +106,7 @@ class Rows:
     def __len__(self) -> int:
         return len(next(iter(self.columns.values())).octets)
 
-    def pieces(self) -> Iterator[tuple[str, bytes]]:
+    def pieces(self) -> Iterator[Piece]:
         """Yield the statement that takes them, and some of them at a time."""
         statement = f"copy {self.table} ({', '.join(self.columns)}) from stdin with (format binary)"
         for start in range(0, len(self), ROWS_AT_ONCE):
@@ -114,17 +114,37 @@ class Rows:
             yield statement, encoded([field.take(some) for field in self.columns.values()])
 
 
+def begun(rows: Iterable[Rows]) -> Ahead[Piece]:
+    """Begin to make and encode rows."""
+    return Ahead(piece for each in rows for piece in each.pieces())
+
+
 def append(connection: Connection, rows: Iterable[Rows]) -> None:
-    """Append rows to their tables, one after the other; some are made and encoded while PostgreSQL stores others."""
+    """Append rows to their tables, one after the other."""
+    with begun(rows) as coming:
+        store(connection, coming)
+
+
+def store(connection: Connection, coming: Ahead[Piece]) -> None:
+    """Append rows that were begun; some are made and encoded while PostgreSQL stores others."""
     driver: Any = connection.connection.driver_connection
-    coming = ahead(piece for each in rows for piece in each.pieces())
-    with closing(coming), driver.cursor() as cursor:
+    with driver.cursor() as cursor:
         for statement, pieces in groupby(coming, key=itemgetter(0)):
             with cursor.copy(statement) as stream:
                 stream.write(_HEADER)
                 for _, tuples in pieces:
                     stream.write(tuples)
                 stream.write(_TRAILER)
+
+
+def append_mappings(connection: Connection, table: str, rows: Sequence[Mapping[str, Any]]) -> None:
+    """Append a few rows of any types, all of the same columns, to a table."""
+    if not rows:
+        return
+    driver: Any = connection.connection.driver_connection
+    with driver.cursor() as cursor, cursor.copy(f"copy {table} ({', '.join(rows[0])}) from stdin") as stream:
+        for row in rows:
+            stream.write_row(tuple(row.values()))
 
 
 def encoded(fields: list[Field]) -> bytes:

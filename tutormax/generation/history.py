@@ -54,14 +54,14 @@ def make_history(
         raise WorldExistsError(f"{organization!r} has a world already: continue it, clear it, or name another")
     partitions.ensure(connection, instants.as_datetime(first_day * DAY), end + PARTITIONS_AHEAD)
 
-    store = Store(connection, organization_id, seed)
-    past = write_past(
-        store,
-        marketplace.opened(made_with, seed, first_day),
-        until,
-        add=partial(store.add, until=until),
-        progress=progress,
-    )
+    with Store(connection, organization_id, seed) as store:
+        past = write_past(
+            store,
+            marketplace.opened(made_with, seed, first_day),
+            until,
+            add=partial(store.add, until=until),
+            progress=progress,
+        )
     truth.save(connection, organization_id, past.saved)
     analyze(connection)
     return HistorySummary(organization_id, days, past.rows)

@@ -11,8 +11,9 @@ import numpy as np
 from sqlalchemy import Connection
 
 from tutormax import partitions
+from tutormax.ahead import Ahead
 from tutormax.generation import copying, instants
-from tutormax.generation.copying import Rows
+from tutormax.generation.copying import Piece, Rows
 from tutormax.generation.process import Flags, Integers
 
 
@@ -28,7 +29,13 @@ class Facts:
 
 def append(connection: Connection, facts: Iterable[Facts]) -> None:
     """Append facts to the months in which they happened, which must be there, and mark the days of those that count."""
-    copying.append(connection, _rows(facts))
+    with begun(facts) as coming:
+        copying.store(connection, coming)
+
+
+def begun(facts: Iterable[Facts]) -> Ahead[Piece]:
+    """Begin to make facts for their months, and the marks."""
+    return copying.begun(_rows(facts))
 
 
 def _rows(facts: Iterable[Facts]) -> Iterator[Rows]:

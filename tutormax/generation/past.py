@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from sqlalchemy import Connection
 
 from tutormax import planner
-from tutormax.ahead import ahead
+from tutormax.ahead import Ahead
 from tutormax.generation import instants, marketplace, truth
 from tutormax.generation.instants import DAY
 from tutormax.generation.marketplace import Marketplace, Told
@@ -35,20 +35,21 @@ def write_past(store: Store, opened: Marketplace, until: int, *, add: Add, progr
     """
     first_day, last_day = opened.world.day, instants.day_of(until)
     truth.begin(store.connection, store.organization_id, opened.world)
-    written, late, current = add(marketplace.already_there(opened)), Told.nothing(), opened
-    for block in ahead(_blocks(opened, last_day)):
-        current = block.after
-        written += add(block.told)
-        truth.add_evenings(store.connection, store.organization_id, block.evenings)
-        late = Told.concatenated([late, block.told.known(after=last_day * DAY)])
-        if progress is not None:
-            progress(current.world.day - first_day, last_day - first_day)
+    written, late, current = add(marketplace.already_there(opened)), [Told.nothing()], opened
+    with Ahead(_blocks(opened, last_day)) as blocks:
+        for block in blocks:
+            current = block.after
+            written += add(block.told)
+            truth.add_evenings(store.connection, store.organization_id, block.evenings)
+            late.append(block.late)
+            if progress is not None:
+                progress(current.world.day - first_day, last_day - first_day)
     # Of the day that is not over, what is known of it; and the bookings that lie ahead of it.
     told, after = marketplace.tell(current)
     written += add(told)
     booked = after.book.take(after.book.booking_known <= until)
     written += Written(sessions=store.add_sessions(booked))
-    return Past(written, Saved(current, late, until))
+    return Past(written, Saved(current, Told.concatenated(late), until))
 
 
 def analyze(connection: Connection) -> None:
@@ -61,6 +62,8 @@ class _Block:
     """A few days told at once."""
 
     told: Told
+    late: Told
+    """Of these rows those that become known after the last day."""
     evenings: dict[int, Tutors]
     after: Marketplace
 
@@ -72,4 +75,5 @@ def _blocks(current: Marketplace, last_day: int) -> Iterator[_Block]:
             told, current = marketplace.tell(current)
             parts.append(told)
             evenings[today] = current.world.tutors
-        yield _Block(Told.concatenated(parts), evenings, current)
+        told = Told.concatenated(parts)
+        yield _Block(told, told.known(after=last_day * DAY), evenings, current)

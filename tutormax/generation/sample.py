@@ -84,10 +84,10 @@ def make_sample(
         first_day = until // DAY - days
         partitions.ensure(connection, instants.as_datetime(first_day * DAY), end + PARTITIONS_AHEAD)
         opened = marketplace.opened(Parameters(tutors=tutors), seed, first_day)
-        newest = _Newest(Store(connection, organization_id, seed), until, sessions, hold_all=few)
         try:
-            with connection.begin_nested():
-                past = write_past(newest.store, opened, until, add=newest.add, progress=progress)
+            with connection.begin_nested(), Store(connection, organization_id, seed) as store:
+                newest = _Newest(store, until, sessions, hold_all=few)
+                past = write_past(store, opened, until, add=newest.add, progress=progress)
                 written = past.rows + newest.finish()
         except _TooFewDaysError:
             days, few = 2 * days, True

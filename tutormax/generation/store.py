@@ -5,11 +5,12 @@ from dataclasses import dataclass, fields, replace
 from typing import Any, Self
 
 import numpy as np
-from sqlalchemy import ARRAY, Column, ColumnElement, Connection, Text, any_, cast, insert, select, text
+from sqlalchemy import ARRAY, Column, ColumnElement, Connection, Text, any_, cast, select, text
 
 from tutormax import tables
+from tutormax.ahead import Ahead
 from tutormax.generation import copying, identifiers, instants, monthly, truth
-from tutormax.generation.copying import Rows
+from tutormax.generation.copying import Piece, Rows
 from tutormax.generation.identifiers import Kind
 from tutormax.generation.marketplace import Told, joined_at
 from tutormax.generation.monthly import Facts
@@ -80,13 +81,27 @@ ERASED = 0
 
 
 class Store:
-    """One organization's rows, appended in order: whoever is named was added before."""
+    """One organization's rows, appended in order: whoever is named was added before.
+
+    Facts of many people, all known by an instant, are made while those before them are stored: the last ones come in at
+    the end of the `with`.
+    """
 
     def __init__(self, connection: Connection, organization_id: int, seed: int) -> None:
         self.connection = connection
         self.organization_id = organization_id
         self.seed = seed
         self._tutors, self._students, self._sessions = Ids(), Ids(), Ids()
+        self._coming: Ahead[Piece] | None = None
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, failed: type[BaseException] | None, *_: object) -> None:
+        if failed is None:
+            self._store_coming(None)
+        elif self._coming is not None:
+            self._coming.close()
 
     def add(self, told: Told, *, until: int) -> Written:
         """Append what of these rows was known by an instant; a session whose outcome was not stands as booked."""
@@ -107,7 +122,7 @@ class Store:
         feedback = told.feedback.take(told.feedback.known <= until)
         events = told.events.take(told.events.known <= until)
         self._give_ids(sessions)
-        monthly.append(self.connection, self._told(sessions, feedback, events))
+        self._store_coming(monthly.begun(self._told(sessions, feedback, events)))
         return Written(sessions=len(sessions), feedback=len(feedback), events=len(events))
 
     def add_tutors(self, joining: Tutors) -> int:
@@ -136,8 +151,7 @@ class Store:
             }
             for tutor_id, external_id, name, subjects, baseline, joined in rows
         ]
-        if facts:
-            self.connection.execute(insert(tables.tutors), facts)
+        copying.append_mappings(self.connection, "tutors", facts)
         truth.add_tutors(self.connection, self.organization_id, joining, ids)
         return len(facts)
 
@@ -194,6 +208,12 @@ class Store:
     def tutor_ids(self, ordinals: Integers) -> list[int]:
         """Return the ids of tutors that were added or recalled."""
         return [int(tutor_id) for tutor_id in self._tutors[ordinals]]
+
+    def _store_coming(self, next_ones: Ahead[Piece] | None) -> None:
+        coming, self._coming = self._coming, next_ones
+        if coming is not None:
+            with coming:
+                copying.store(self.connection, coming)
 
     def _give_ids(self, sessions: Sessions) -> None:
         self._sessions.put(sessions.session, self._new_ids("sessions_session_id_seq", len(sessions)))

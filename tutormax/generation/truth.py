@@ -22,7 +22,7 @@ from sqlalchemy import (
 )
 from sqlalchemy.dialects.postgresql import JSONB, REAL
 
-from tutormax.generation import archive, instants
+from tutormax.generation import archive, copying, instants
 from tutormax.generation.marketplace import Marketplace, Told
 from tutormax.generation.process import BASELINES, Integers, Parameters
 from tutormax.generation.tutors import Tutors
@@ -159,8 +159,6 @@ def load(connection: Connection, organization_id: int) -> Saved | None:
 
 def add_tutors(connection: Connection, organization_id: int, joined: Tutors, tutor_ids: Integers) -> None:
     """Remember what tutors are like."""
-    if not len(joined):
-        return
     facts = [
         {
             "organization_id": organization_id,
@@ -175,7 +173,7 @@ def add_tutors(connection: Connection, organization_id: int, joined: Tutors, tut
         }
         for at in range(len(joined))
     ]
-    connection.execute(insert(tutors), facts)
+    copying.append_mappings(connection, tutors.fullname, facts)
 
 
 def add_evenings(connection: Connection, organization_id: int, there: Mapping[int, Tutors]) -> None:

@@ -12,7 +12,7 @@ from zoneinfo import ZoneInfo
 from sqlalchemy import Connection
 
 from tutormax import failpoints, intake, partitions
-from tutormax.ahead import ahead
+from tutormax.ahead import Ahead
 from tutormax.db import Begin
 from tutormax.failpoints import Failpoint
 from tutormax.ingest import organization, staging, upsert
@@ -137,19 +137,16 @@ class _Intake:
     def _stage(self, connection: Connection, owner: int) -> None:
         """Bring every row that its columns allow into the staging table."""
         staging.create(connection, self.source.kind, owner)
-        with (
-            closing(self.source.open()) as reader,
-            closing(ahead(self._parts(reader))) as parts,
-            staging.copying(connection, self.source.kind) as append,
-        ):
+        with closing(self.source.open()) as reader:
             self.validator.check_header(reader.header)
-            for part in parts:
-                append(part.rows)
-                self.months |= part.months
-                self.read += part.read
-                self.refusals.add(part.refused)
-                if self.on_progress is not None:
-                    self.on_progress(self.source, part.position)
+            with Ahead(self._parts(reader)) as parts, staging.copying(connection, self.source.kind) as append:
+                for part in parts:
+                    append(part.rows)
+                    self.months |= part.months
+                    self.read += part.read
+                    self.refusals.add(part.refused)
+                    if self.on_progress is not None:
+                        self.on_progress(self.source, part.position)
 
     def _parts(self, reader: Reader) -> Iterator[_Part]:
         """Yield the rows of a file as they were read and checked."""

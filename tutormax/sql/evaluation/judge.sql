@@ -301,31 +301,21 @@ using (
     flagged as materialized (
         select
             *,
-            cardinality(
-                array_positions(
-                    array[
-                        average_rating >= 4.5,
-                        first_session_success_rate >= 0.85,
-                        reschedule_rate <= 0.10,
-                        no_show_rate = 0,
-                        engagement_score >= 0.80,
-                        learning_objectives_met_pct >= 90
-                    ],
-                    true
-                )
+            num_nonnulls(
+                nullif(average_rating >= 4.5, false),
+                nullif(first_session_success_rate >= 0.85, false),
+                nullif(reschedule_rate <= 0.10, false),
+                nullif(no_show_rate = 0, false),
+                nullif(engagement_score >= 0.80, false),
+                nullif(learning_objectives_met_pct >= 90, false)
             )::smallint as green_flags,
-            cardinality(
-                array_positions(
-                    array[
-                        average_rating < 3.5,
-                        first_session_success_rate < 0.70,
-                        reschedule_rate > 0.15,
-                        no_show_rate > 0.05,
-                        engagement_score < 0.60,
-                        learning_objectives_met_pct < 80
-                    ],
-                    true
-                )
+            num_nonnulls(
+                nullif(average_rating < 3.5, false),
+                nullif(first_session_success_rate < 0.70, false),
+                nullif(reschedule_rate > 0.15, false),
+                nullif(no_show_rate > 0.05, false),
+                nullif(engagement_score < 0.60, false),
+                nullif(learning_objectives_met_pct < 80, false)
             )::smallint as red_flags
         from measured
     ),
@@ -420,8 +410,9 @@ using (
         not coalesce(held = picture, false) as differs
     from compared
     -- Sorted, so that all is known before the first row is written: who looks for the row before must not meet those that
-    -- this very statement writes, which in a table that was empty would be all of them, each time.
-    order by window_end, tutor_id, window_days
+    -- this very statement writes, which in a table that was empty would be all of them, each time. Plus nothing, so that
+    -- the planner does not take the order for a reason to merge by one column of three, each row with everybody's.
+    order by tutor_id + 0
 ) as compared
     on
         stored.tutor_id = compared.tutor_id

@@ -76,7 +76,7 @@ def test_the_simulation_agrees_with_what_is_known_of_one_queue() -> None:
 
 
 def test_more_hosts_do_more_until_another_station_is_the_narrowest() -> None:
-    costs = Costs(worker_seconds=0.001, postgres_seconds=0.001, wal_bytes=1000)
+    costs = Costs(worker_seconds=0.001, postgres_seconds=0.001, redis_seconds=0.00002, wal_bytes=1000)
 
     few, many, more = (simulate(costs, hosts) for hosts in (1, 30, 100))
 

@@ -1,6 +1,6 @@
 """What is held about a tutor comes out whole, and after an erasure nothing of it is left."""
 
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import ThreadPoolExecutor, wait
 from datetime import timedelta
 
 import pytest
@@ -132,6 +132,25 @@ def test_what_is_being_written_while_a_tutor_is_erased_goes_too(synthetic: bool)
     assert (rows["sessions"], rows["student_feedback"], rows["tutor_events"]) == (1, 1, 1)
     with db.transaction() as connection:
         assert set(counts(connection, tutor).values()) == {0}
+
+
+@pytest.mark.usefixtures("database")
+def test_an_erasure_waits_for_longer_than_a_statement_may_take() -> None:
+    with db.transaction() as connection:
+        tutor = add_tutor(connection, organization=add_organization(connection, name="Acme"))
+
+    def erased_in_a_hurry() -> personal_data.Erasure:
+        with db.transaction() as connection:
+            connection.execute(text("set local statement_timeout = '100ms'"))
+            return personal_data.erase(connection, tutor, who="cli:bob", reason="asked for it")
+
+    with ThreadPoolExecutor(1) as other, db.transaction() as connection:
+        ingested.hold(connection, "Acme")
+        erasure = other.submit(erased_in_a_hurry)
+        eventually(somebody_waits)
+        wait([erasure], timeout=0.3)
+        connection.commit()
+        assert erasure.result(10).rows["tutors"] == 1
 
 
 @pytest.mark.usefixtures("database")

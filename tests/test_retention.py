@@ -120,6 +120,27 @@ def test_a_month_that_cannot_be_made_is_tried_again_and_then_told() -> None:
     assert partitions.make(db.transaction, later, later) == len(partitions.PARTITIONED)
 
 
+@pytest.mark.usefixtures("database")
+def test_who_has_to_give_in_to_somebody_with_the_opposite_order_tries_again() -> None:
+    def lock(connection: Connection, key: int, *, gives_in_after: str) -> None:
+        connection.execute(text(f"set local deadlock_timeout = '{gives_in_after}'"))
+        connection.execute(text(f"select pg_advisory_xact_lock({key})"))
+
+    def once() -> str:
+        with db.transaction() as connection:
+            lock(connection, 1, gives_in_after="500ms")
+            lock(connection, 2, gives_in_after="500ms")
+        return "done"
+
+    with ThreadPoolExecutor(1) as other, db.transaction() as opposite, db.engine().connect() as looking:
+        lock(opposite, 2, gives_in_after="20s")
+        ours = other.submit(partitions.patiently, once, Patience(attempts=2, pause_seconds=0))
+        eventually(lambda: column(looking, "select 1 from pg_locks where locktype = 'advisory' and not granted") == [1])
+        lock(opposite, 1, gives_in_after="20s")
+        opposite.commit()
+        assert ours.result(20) == "done"
+
+
 def test_the_months_to_come_have_their_partitions(connection: Connection) -> None:
     later = datetime(2031, 1, 20, tzinfo=UTC)
 

@@ -94,6 +94,7 @@ def drained(engines: Sequence[Engine], task: Task, processes: int) -> Iterator[F
         yield median(f"{name}: {what}, drained", [each.rate for each in taken], "jobs/s", more_is_better=True)
         yield median(f"{name}: {what}, CPU of the workers", [each.workers_us for each in taken], "us")
         yield median(f"{name}: {what}, CPU of the servers", [each.servers_us for each in taken], "us")
+        yield median(f"{name}: {what}, CPU of Redis", [each.redis_us for each in taken], "us")
     ours = rounds[engines[0].name]
     yield median(f"{engines[0].name}: {what}, WAL", [each.wal_bytes for each in ours], "bytes")
     for engine in engines[1:]:
@@ -110,11 +111,14 @@ class _Round:
     rate: float
     workers_us: float
     servers_us: float
+    redis_us: float
+    """Of sending, too: a doorbell is pushed before it is popped."""
     wal_bytes: float
 
 
 def _round(engine: Engine, task: Task, count: int) -> _Round:
     engine.pause()
+    redis = _redis().cpu_seconds()
     engine.send(task, count)
     family = Family(tuple(engine.groups()))
     workers, servers, wal, began = family.cpu_seconds(), _servers().cpu_seconds(), _wal_bytes(), time.perf_counter()
@@ -124,6 +128,7 @@ def _round(engine: Engine, task: Task, count: int) -> _Round:
         rate=count / (time.perf_counter() - began),
         workers_us=1e6 * (family.cpu_seconds() - workers) / count,
         servers_us=1e6 * (_servers().cpu_seconds() - servers) / count,
+        redis_us=1e6 * (_redis().cpu_seconds() - redis) / count,
         wal_bytes=(_wal_bytes() - wal) / count,
     )
 
@@ -131,8 +136,13 @@ def _round(engine: Engine, task: Task, count: int) -> _Round:
 @lru_cache
 def _servers() -> Family:
     """Return our PostgreSQL and Redis: others of their kind may run on this machine."""
-    redis: Any = client().info("server")
-    return Family((*server().roots, int(redis["process_id"])))
+    return Family((*server().roots, *_redis().roots))
+
+
+@lru_cache
+def _redis() -> Family:
+    told: Any = client().info("server")
+    return Family((int(told["process_id"]),))
 
 
 def _wal_bytes() -> float:

@@ -46,8 +46,8 @@ def place(shared_database: str, endpoints: servers.Endpoints, tmp_path: Path) ->
     with db.transaction() as connection:
         connection.execute(
             text(
-                "truncate jobs, effects, schedules, schedule_slots, models, tutors, students, tutor_performance_metrics,"
-                " audit_log, organizations cascade"
+                "truncate jobs, effects, schedules, schedule_slots, models, audit_log, organizations, tutors, students,"
+                " tutor_performance_metrics cascade"
             )
         )
     (tmp_path / Population.SYNTHETIC).mkdir()

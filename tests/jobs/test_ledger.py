@@ -174,14 +174,16 @@ def test_what_is_asked_for_while_it_runs_runs_once_more(connection: Connection) 
 
 
 def test_what_is_asked_for_while_it_dies_lives_on_as_a_job_of_its_own(connection: Connection) -> None:
-    job = asked(connection, key="tutor 7")
+    at_noon = datetime(2099, 6, 15, 12, tzinfo=UTC)
+    job = asked(connection, key="tutor 7", expires_at=at_noon)
     held = taken(connection, job)
-    asked(connection, key="tutor 7")
+    asked(connection, key="tutor 7", expires_at=at_noon)
 
     lease.bury(connection, held, FAILURE)
 
-    alive = connection.execute(select(jobs.c.job_id).where(jobs.c.dedupe_key == "tutor 7", jobs.c.state == "pending"))
-    assert alive.scalar_one() != job
+    alive = connection.execute(select(jobs).where(jobs.c.dedupe_key == "tutor 7", jobs.c.state == "pending")).one()
+    assert alive.job_id != job
+    assert alive.expires_at == at_noon
     assert row(connection, job).state == "dead"
 
 

@@ -5,6 +5,7 @@ A day is a function of the seed and of the world in the morning, so days can be 
 
 from dataclasses import dataclass, replace
 from enum import IntEnum
+from functools import lru_cache
 from itertools import product
 
 import numpy as np
@@ -16,6 +17,7 @@ from tutormax.generation.process import (
     SILENT_DAYS_TO_CHURN,
     STATES,
     SUBJECT_SHARES,
+    Floats,
     Integers,
     Parameters,
     shocked,
@@ -24,6 +26,8 @@ from tutormax.generation.process import (
 from tutormax.generation.tutors import Tutors, entering
 
 MEAN_DAYS_ALREADY_THERE = 220
+# Of a search among the outcomes of a state: half as many as there may be.
+_FIRST_STEP = 64
 
 
 class Stream(IntEnum):
@@ -116,15 +120,31 @@ def _inflow(world: World, rng: np.random.Generator) -> int:
 def _moved(tutors: Tutors, day: int, parameters: Parameters, drift: float, rng: np.random.Generator) -> Integers:
     """Tonight's state of each tutor; STATES stands for resignation."""
     chance, resumes = rng.random((2, len(tutors)))
-    groups = product(range(len(SUBJECT_SHARES)), (False, True), (False, True))
-    moves = [transition(parameters, subject, new=new, low_baseline=low, drift=drift) for subject, new, low in groups]
     is_new, is_low = observables.is_new(tutors.tenure_days(day)), observables.is_low(tutors.baseline)
-    up_to = np.stack([each.cumulative for each in moves])[(tutors.subject * 2 + is_new) * 2 + is_low, tutors.state]
-    moved = (chance[:, None] > up_to).sum(axis=1)
+    group = (tutors.subject * 2 + is_new) * 2 + is_low
+    moved = _outcome(_outcomes(parameters, drift), group * STATES + tutors.state, chance)
     # The longer somebody is gone the less likely a return: most who come back do before they count as churned.
     back = (tutors.state == GONE) & (moved < GONE) & ~tutors.open_spell
     kept_away = back & (resumes > parameters.resume_rate / parameters.return_rate)
     return np.where(kept_away, GONE, np.minimum(moved, STATES))
+
+
+@lru_cache(maxsize=8)
+def _outcomes(parameters: Parameters, drift: float) -> Floats:
+    """Return the running sums over the outcomes of each state (row) of each group, as wide as the search needs them."""
+    groups = product(range(len(SUBJECT_SHARES)), (False, True), (False, True))
+    moves = [transition(parameters, subject, new=new, low_baseline=low, drift=drift) for subject, new, low in groups]
+    sums = np.concatenate([each.cumulative for each in moves])
+    return np.pad(sums, ((0, 0), (0, 2 * _FIRST_STEP - 1 - sums.shape[1])), constant_values=np.inf)
+
+
+def _outcome(sums: Floats, row: Integers, chance: Floats) -> Integers:
+    """Return how many sums of a row are below a chance, bisecting all rows at once."""
+    outcome, step = np.zeros(len(row), np.int64), _FIRST_STEP
+    while step:
+        outcome = np.where(sums[row, outcome + step - 1] < chance, outcome + step, outcome)
+        step //= 2
+    return outcome
 
 
 def _evening(there: Tutors, day: int, parameters: Parameters, shown: Draws, rng: np.random.Generator) -> Tutors:

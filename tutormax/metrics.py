@@ -178,6 +178,9 @@ SCHEDULE_LAST_FIRE = exported("tutormax_schedule_last_fire_timestamp_seconds", "
 SCHEDULE_LAST_START = exported(
     "tutormax_schedule_last_start_timestamp_seconds", "Last start by a worker.", ("schedule",)
 )
+SCHEDULE_UNSTARTED = exported(
+    "tutormax_schedule_unstarted", "1 while the newest slot's job waits and no worker has begun it.", ("schedule",)
+)
 SCHEDULE_LAST_SUCCESS = exported(
     "tutormax_schedule_last_success_timestamp_seconds",
     "Last successful completion, whether the timetable or an operator had asked.",

@@ -153,6 +153,7 @@ def test_a_schedule_that_never_ran_says_zero_and_not_nothing(served: Connection)
 
     for what in ("last_fire", "last_start", "last_success"):
         assert of(exported, f"{what}_timestamp_seconds") == 0
+    assert of(exported, "unstarted") == 0
     assert of(exported, "consecutive_failures") == 0
     assert of(exported, "last_duration_seconds") is None
 
@@ -178,6 +179,41 @@ def test_a_success_that_an_operator_asked_for_counts_and_one_with_other_argument
     add_job(served, state="done", started_at=NOW, finished_at=NOW + HOUR, args={"window_end": "2026-01-01T00:00:00Z"})
 
     assert of(schedules(served), "last_success_timestamp_seconds") == NOW.timestamp()
+
+
+def add_slot(connection: Connection, slot: datetime, **facts: object) -> None:
+    job_id = uuid4()
+    add_job(connection, job_id=job_id, **facts)  # type: ignore[arg-type]  # the state is text
+    connection.execute(insert(schedule_slots).values(name="evaluation", slot=slot, job_id=job_id, emitted_at=slot))
+
+
+def test_a_slot_whose_job_waits_for_a_worker_is_unstarted(served: Connection) -> None:
+    before = of(schedules(served), "unstarted")
+    add_slot(served, NOW)
+
+    assert (before, of(schedules(served), "unstarted")) == (0, 1)
+
+
+@pytest.mark.parametrize(
+    "facts",
+    [
+        {"state": "running", "started_at": NOW},
+        {"state": "pending", "attempts": 1, "started_at": NOW},
+        {"state": "cancelled", "finished_at": NOW},
+    ],
+    ids=["runs", "is tried again", "was cancelled"],
+)
+def test_a_slot_whose_job_waits_for_no_worker_is_not_unstarted(served: Connection, facts: dict[str, object]) -> None:
+    add_slot(served, NOW - HOUR)
+    add_slot(served, NOW, **facts)
+
+    assert of(schedules(served), "unstarted") == 0
+
+
+def test_a_slot_whose_job_was_dropped_is_not_unstarted(served: Connection) -> None:
+    served.execute(insert(schedule_slots).values(name="evaluation", slot=NOW, job_id=uuid4(), emitted_at=NOW))
+
+    assert of(schedules(served), "unstarted") == 0
 
 
 def test_a_paused_schedule_says_so(served: Connection) -> None:

@@ -145,7 +145,7 @@ WORKER_PROCESSES = exported(
 )
 PROCESSES_WITHOUT_METRICS = exported(
     "tutormax_processes_without_metrics",
-    "Registered processes that found no free metrics port; they work, and look for one again.",
+    "Registered processes that nobody can scrape: no metrics port was free, or it is one of another host's loopback.",
     ("service",),
 )
 CANARY_LAST_SUCCESS = exported(

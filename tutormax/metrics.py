@@ -108,6 +108,12 @@ WORKER_INFO = gauge("dramatiq_worker_info", "Build and process facts.", ("versio
 SCHEDULER_HEARTBEAT = gauge(
     "tutormax_scheduler_heartbeat_timestamp_seconds", "Last loop of this scheduler.", by=SCHEDULER
 )
+SCHEDULER_LAST_SUCCESS = gauge(
+    "tutormax_scheduler_last_success_timestamp_seconds",
+    "When a task of this scheduler, tick or relay, last ended well; its start, before the first time.",
+    ("task",),
+    by=SCHEDULER,
+)
 SCHEDULER_LAG = histogram(
     "tutormax_scheduler_lag_seconds", "Actual minus planned emission time.", by=SCHEDULER, buckets=WAIT_BUCKETS
 )

@@ -97,11 +97,15 @@ DASHBOARD = Dashboard(
         row(
             timeseries(
                 "Heartbeat by scheduler",
-                "Does every scheduler go round? Several may run at once, each slot is sent once.",
+                "Does every scheduler go round, and get through? Several may run at once, each slot is sent once.",
                 Unit.SECONDS,
                 query(
                     "time() - max by (instance) (tutormax_scheduler_heartbeat_timestamp_seconds{$scope})",
                     "{{instance}}",
+                ),
+                query(
+                    "time() - max by (instance, task) (tutormax_scheduler_last_success_timestamp_seconds{$scope})",
+                    "{{instance}} {{task}}",
                 ),
                 steps=rising(bad=60),
             ),

@@ -76,12 +76,18 @@ class Steadily:
         if started_at is not None and time.monotonic() - started_at > self._hanging_seconds:
             self._fails("a server does not answer", "Hanging", since=started_at)
 
+    def failing(self) -> str | None:
+        """Say for how long it has not ended well, if the last run did not."""
+        since = self._failing_since
+        return None if since is None else f"{self.name} fails for {time.monotonic() - since:.0f} s"
+
     def _fails(self, error: str, error_type: str, *, since: float) -> None:
         if self._failing_since is None:
             self._failing_since = since
             _log.warning("task fails, trying on", task=self.name, error=error.splitlines()[0], error_type=error_type)
 
     def _works(self) -> None:
+        metrics.SCHEDULER_LAST_SUCCESS.labels(self.name).set_to_current_time()
         if self._failing_since is not None:
             seconds = round(time.monotonic() - self._failing_since, 1)
             _log.info("task works again", task=self.name, after_seconds=seconds)
@@ -122,8 +128,14 @@ class Daemon:
         silence = time.monotonic() - self._beat_at
         return silence < STALLED_SECONDS, {"silent_seconds": round(silence, 1)}
 
+    def failing(self) -> list[str]:
+        """Say which tasks fail, and for how long. The loop goes round all the same: a restart would mend nothing."""
+        return [said for task in self._tasks if (said := task.failing()) is not None]
+
     def _begin(self) -> None:
-        """Let every series begin at zero."""
+        """Let every series begin at zero, and what ages, now."""
+        for task in self._tasks:
+            metrics.SCHEDULER_LAST_SUCCESS.labels(task.name).set_to_current_time()
         for entry in self._entries:
             for result in Result:
                 metrics.SCHEDULE_EMISSIONS.labels(entry.name, result)
@@ -183,7 +195,7 @@ def serve(entries: Sequence[Entry], limits: Settings) -> None:
         Process.SCHEDULER,
         limits.service or Process.SCHEDULER.value,
         lambda: metrics_server.serve(
-            limits.metrics_host, limits.metrics_ports, registry(Process.SCHEDULER), _pages(daemon)
+            limits.metrics_host, limits.metrics_ports, registry(Process.SCHEDULER), pages(daemon, Stores())
         ),
     )
     registration.start()
@@ -199,12 +211,13 @@ def serve(entries: Sequence[Entry], limits: Settings) -> None:
         os._exit(0)
 
 
-def _pages(daemon: Daemon) -> dict[str, Page]:
-    stores = Stores()
+def pages(daemon: Daemon, stores: Stores) -> dict[str, Page]:
+    """Return what the process answers."""
 
     def ready(_: str) -> tuple[bool, object]:
         goes_round, facts = daemon.live()
         answers, said = stores.ready()
-        return goes_round and answers, {"loop": facts, **said}
+        failing = daemon.failing()
+        return goes_round and answers and not failing, {"loop": facts, "failing": failing, **said}
 
     return {"/livez": lambda _: daemon.live(), "/readyz": ready}

@@ -2,6 +2,7 @@
 
 import subprocess
 import sys
+from socket import gethostname
 from uuid import uuid4
 
 import pytest
@@ -26,8 +27,10 @@ def answering(*, well: bool = True) -> str:
     return f"127.0.0.1:{serve('127.0.0.1', str(free_port()), registry(Process.EXPORTER), pages)}"
 
 
-def register(kind: Process, address: str | None, state: State = State.UP, *, silent_seconds: int = 0) -> None:
-    row = Row(uuid4(), kind, kind.value, state, "here", 1, address)
+def register(
+    kind: Process, address: str | None, state: State = State.UP, *, silent_seconds: int = 0, host: str | None = None
+) -> None:
+    row = Row(uuid4(), kind, kind.value, state, host or gethostname(), 1, address)
     with db.transaction() as connection:
         enter(connection, row)
         connection.execute(
@@ -84,6 +87,17 @@ def test_one_that_went_silent_is_ill_until_another_has_its_address() -> None:
 
     assert lost == [(f"worker worker {address}", "lost")]
     assert ill(health.of_kind(Process.WORKER)) == []
+
+
+@pytest.mark.usefixtures("database")
+def test_a_loopback_address_on_another_host_is_not_asked_here() -> None:
+    register(Process.WORKER, f"127.0.0.1:{free_port()}", host="elsewhere")
+    register(Process.WORKER, answering())
+
+    checks = health.of_kind(Process.WORKER)
+
+    assert ill(checks) == []
+    assert [check.name for check in checks if check.said == "up"] == ["worker worker that cannot be asked from here"]
 
 
 @pytest.mark.usefixtures("database")

@@ -56,6 +56,33 @@ def test_after_an_outage_everything_since_the_last_judgement_is_counted(connecti
     assert known(connection) == [10, 40, 59]
 
 
+def test_after_an_outage_of_more_than_a_day_what_waited_for_so_long_is_counted(connection: Connection) -> None:
+    tutor = add_tutor(connection)
+    judged(connection, timedelta(hours=40))
+    for hours in (1, 30, 39, 40, 41):
+        ended(connection, tutor, timedelta(hours=hours))
+
+    assert known(connection) == [1 * 60, 30 * 60, 39 * 60]
+
+
+def test_an_outage_of_weeks_is_not_looked_back_on_as_a_whole(connection: Connection) -> None:
+    tutor = add_tutor(connection)
+    judged(connection, timedelta(weeks=3))
+    for hours in (47, 48, 49):
+        ended(connection, tutor, timedelta(hours=hours))
+
+    assert known(connection) == [47 * 60]
+
+
+def test_history_that_was_taken_in_during_an_outage_is_no_news(connection: Connection) -> None:
+    tutor = add_tutor(connection)
+    judged(connection, timedelta(days=2))
+    ended(connection, tutor, timedelta(hours=35), known=timedelta(hours=10))
+    ended(connection, tutor, timedelta(hours=33), known=timedelta(hours=10))
+
+    assert known(connection) == [10 * 60]
+
+
 def test_a_session_that_we_heard_of_late_is_counted_when_we_did(connection: Connection) -> None:
     tutor = add_tutor(connection)
     judged(connection, 15 * MINUTE)

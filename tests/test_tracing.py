@@ -2,9 +2,15 @@
 
 import subprocess
 import sys
+import time
 from collections.abc import Iterator
+from contextlib import contextmanager
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from threading import Event, Thread
 
 import pytest
+from dramatiq import Worker
+from dramatiq.brokers.stub import StubBroker
 from opentelemetry.sdk.trace import TracerProvider
 from opentelemetry.sdk.trace.export import SimpleSpanProcessor
 from opentelemetry.sdk.trace.export.in_memory_span_exporter import InMemorySpanExporter
@@ -15,6 +21,7 @@ from sqlalchemy import select, text
 from tests.jobs import probes
 from tutormax import db, spans, tracing
 from tutormax.jobs import ring
+from tutormax.middleware import Lifecycle
 from tutormax.tables import jobs
 from tutormax.tracing import SpanKind, TraceContext
 
@@ -134,6 +141,56 @@ def test_a_parent_that_is_not_sampled_is_not_recorded(recorded: InMemorySpanExpo
 
     assert recorded.get_finished_spans() == ()
     assert (span.context.trace_id, span.context.sampled) == ("1" * 32, False)
+
+
+@contextmanager
+def collector() -> Iterator[tuple[str, list[str]]]:
+    """Something that takes spans: its address, and the paths to which they were sent."""
+    taken: list[str] = []
+
+    class Handler(BaseHTTPRequestHandler):
+        def do_POST(self) -> None:
+            self.rfile.read(int(self.headers["Content-Length"]))
+            taken.append(self.path)
+            self.send_response(200)
+            self.end_headers()
+
+        def log_message(self, format: str, *args: object) -> None:  # noqa: A002  # the name is the base class's
+            pass
+
+    with ThreadingHTTPServer(("127.0.0.1", 0), Handler) as server:
+        Thread(target=server.serve_forever).start()
+        yield f"http://127.0.0.1:{server.server_port}", taken
+        server.shutdown()
+
+
+def stop_a_worker() -> None:
+    broker = StubBroker()
+    Lifecycle().after_worker_shutdown(broker, Worker(broker))
+
+
+def test_a_worker_that_stops_sends_the_spans_that_have_ended() -> None:
+    with collector() as (address, taken):
+        tracing.configure(address, "test")
+        with tracing.span("work", SpanKind.CONSUMER, None):
+            pass
+
+        stop_a_worker()
+
+    tracing.record(None)
+    assert taken == ["/v1/traces"]
+
+
+def test_a_worker_that_stops_does_not_wait_for_a_collector_that_hangs() -> None:
+    release = Event()
+    tracing.record(None, flush=release.wait)
+    started = time.monotonic()
+
+    stop_a_worker()
+
+    tracing.record(None)
+    release.set()
+    assert time.monotonic() - started < 10
 
 
 def ran(program: str) -> str:

@@ -31,10 +31,13 @@ class Attempt(Generic[T]):
         """Whether no call runs now."""
         return self._running is None or self._running.done()
 
-    def result(self, seconds: float) -> T:
-        """Return what the call returns, or raise what it raises; TimeoutError when it has not ended in time."""
+    def result(self, seconds: float, begun: Future[T] | None = None) -> T:
+        """Return what the call returns, or raise what it raises; TimeoutError when it has not ended in time.
+
+        Of a call that was begun by `start`, if it is named: it may have ended, and is not made again.
+        """
         try:
-            return self.start().result(max(0.0, seconds))
+            return (begun or self.start()).result(max(0.0, seconds))
         except TimeoutError:
             raise TimeoutError(f"{self.name} gave no answer in time") from None
 

@@ -14,6 +14,7 @@ from tutormax import db, queries, schema
 from tutormax.attempt import Attempt
 from tutormax.catalogue import Process
 from tutormax.probes import Stores
+from tutormax.registration import this_host
 
 ANSWER_SECONDS = 3.0
 LEDGER_SECONDS = 15.0
@@ -79,7 +80,10 @@ def _read() -> _Seen:
     with db.transaction() as connection:
         schema.check(connection)
         return _Seen(
-            [dict(row) for row in connection.execute(queries.load("exporter/processes")).mappings()],
+            [
+                dict(row)
+                for row in connection.execute(queries.load("exporter/processes"), {"host": this_host()}).mappings()
+            ],
             [
                 dict(row)
                 for row in connection.execute(queries.load("exporter/schedules"), {"most": MOST_SCHEDULES}).mappings()
@@ -103,7 +107,7 @@ def _process(row: Row) -> Iterator[Check]:
         for check in of_address(row["address"]):
             yield Check(f"{name} {check.name}", check.well, check.said)
     else:
-        at = row["address"] or "without a metrics port"
+        at = row["address"] or "that cannot be asked from here"
         yield Check(f"{name} {at}", well=row["state"] != "lost", said=row["state"])
 
 

@@ -10,8 +10,9 @@ from tutormax import metrics, queries
 from tutormax.stages import InsightStage
 from tutormax.windows import Window
 
-# What ended longer ago than this when we heard of it is history that somebody took in, not news that was late.
-NEWS = timedelta(days=1)
+# An outage of evaluation costs what waited so long and no more: that is far beyond what any month allows. It is also
+# how long each quarter hour's row is kept, so that no session of before a longer outage is counted again.
+LOOKED_BACK = timedelta(days=2)
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,7 +27,7 @@ def first_counted(connection: Connection, window: Window) -> list[Counted]:
     """Return the sessions that no quarter hour before this one could count; ask before its judgement is written."""
     rows = connection.execute(
         queries.load("first_counted_sessions"),
-        {"window_start": window.start, "window_end": window.end, "oldest": window.end - NEWS},
+        {"window_start": window.start, "window_end": window.end, "oldest": window.end - LOOKED_BACK},
     )
     return [Counted(row.ended_at, row.known_at) for row in rows]
 

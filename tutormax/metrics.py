@@ -108,6 +108,12 @@ WORKER_INFO = gauge("dramatiq_worker_info", "Build and process facts.", ("versio
 SCHEDULER_HEARTBEAT = gauge(
     "tutormax_scheduler_heartbeat_timestamp_seconds", "Last loop of this scheduler.", by=SCHEDULER
 )
+SCHEDULER_LAST_SUCCESS = gauge(
+    "tutormax_scheduler_last_success_timestamp_seconds",
+    "When a task of this scheduler, tick or relay, last ended well; its start, before the first time.",
+    ("task",),
+    by=SCHEDULER,
+)
 SCHEDULER_LAG = histogram(
     "tutormax_scheduler_lag_seconds", "Actual minus planned emission time.", by=SCHEDULER, buckets=WAIT_BUCKETS
 )
@@ -145,7 +151,7 @@ WORKER_PROCESSES = exported(
 )
 PROCESSES_WITHOUT_METRICS = exported(
     "tutormax_processes_without_metrics",
-    "Registered processes that found no free metrics port; they work, and look for one again.",
+    "Registered processes that nobody can scrape: no metrics port was free, or it is one of another host's loopback.",
     ("service",),
 )
 CANARY_LAST_SUCCESS = exported(
@@ -177,6 +183,9 @@ SCHEDULE_NEXT_FIRE = exported("tutormax_schedule_next_fire_timestamp_seconds", "
 SCHEDULE_LAST_FIRE = exported("tutormax_schedule_last_fire_timestamp_seconds", "Last emission.", ("schedule",))
 SCHEDULE_LAST_START = exported(
     "tutormax_schedule_last_start_timestamp_seconds", "Last start by a worker.", ("schedule",)
+)
+SCHEDULE_UNSTARTED = exported(
+    "tutormax_schedule_unstarted", "1 while the newest slot's job waits and no worker has begun it.", ("schedule",)
 )
 SCHEDULE_LAST_SUCCESS = exported(
     "tutormax_schedule_last_success_timestamp_seconds",

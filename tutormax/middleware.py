@@ -48,8 +48,9 @@ class Lifecycle(Middleware):
         keeper().shut_down(grace_seconds=GRACE_SECONDS)
 
     def after_worker_shutdown(self, broker: dramatiq.Broker, worker: Worker) -> None:
-        """Write what has ended."""
+        """Write what has ended, and send its spans: a worker process ends without what Python does at its exit."""
         clerk().flush()
+        tracing.flush()
 
     def before_ack(self, broker: dramatiq.Broker, message: MessageProxy) -> None:
         """Be where a doorbell is answered and not yet given back."""

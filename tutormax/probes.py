@@ -2,6 +2,7 @@
 
 import time
 from collections.abc import Mapping
+from concurrent.futures import Future
 from functools import cached_property
 
 from sqlalchemy import Engine
@@ -22,9 +23,8 @@ class Stores:
     def ready(self) -> tuple[bool, Mapping[str, str]]:
         """Tell whether both answer within a second, and what is wrong with the one that does not."""
         end = time.monotonic() + ANSWER_SECONDS
-        for attempt in self._attempts:
-            attempt.start()
-        answers = {attempt.name: _answer(attempt, end - time.monotonic()) for attempt in self._attempts}
+        begun = [(attempt, attempt.start()) for attempt in self._attempts]
+        answers = {attempt.name: _answer(attempt, call, end - time.monotonic()) for attempt, call in begun}
         return all(answer == "ok" for answer in answers.values()), answers
 
     def close(self) -> None:
@@ -52,9 +52,9 @@ class Stores:
         self._carrier.ping()
 
 
-def _answer(attempt: Attempt[None], seconds: float) -> str:
+def _answer(attempt: Attempt[None], begun: Future[None], seconds: float) -> str:
     try:
-        attempt.result(seconds)
+        attempt.result(seconds, begun)
     except Exception as error:  # noqa: BLE001  # whatever it is, the store is not ready
         return str(error).splitlines()[0] if str(error) else type(error).__name__
     return "ok"

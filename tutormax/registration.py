@@ -51,8 +51,7 @@ class Registration:
     def __init__(
         self, kind: Process, service: str, find_port: Callable[[], int | None], *, beat_seconds: float = BEAT_SECONDS
     ) -> None:
-        host = socket.gethostname()
-        self._row = Row(uuid4(), kind, service, State.UP, host, os.getpid(), None)
+        self._row = Row(uuid4(), kind, service, State.UP, this_host(), os.getpid(), None)
         self._find_port = find_port
         self._beat_seconds = beat_seconds
         self._wake = Event()
@@ -107,12 +106,17 @@ class Registration:
             self._silent = False
 
 
+def this_host() -> str:
+    """Return this machine's name, by which a process says where it runs."""
+    return socket.gethostname()
+
+
 def reached_at(limits: settings.Settings) -> str:
     """Return the host at which others reach this process."""
     if limits.metrics_address is not None:
         return limits.metrics_address
     wildcard = limits.metrics_host in WILDCARDS
-    host = socket.gethostname() if wildcard else limits.metrics_host
+    host = this_host() if wildcard else limits.metrics_host
     return f"[{host}]" if ":" in host else host
 
 

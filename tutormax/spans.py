@@ -11,7 +11,7 @@ from opentelemetry.sdk.trace.export import BatchSpanProcessor
 from opentelemetry.trace import NonRecordingSpan, SpanContext, Status, StatusCode, TraceFlags
 
 from tutormax import __version__
-from tutormax.tracing import Open, Span, SpanKind, TraceContext
+from tutormax.tracing import Flush, Open, Span, SpanKind, TraceContext
 
 _KINDS = {SpanKind.PRODUCER: trace.SpanKind.PRODUCER, SpanKind.CONSUMER: trace.SpanKind.CONSUMER}
 
@@ -36,11 +36,14 @@ class RecordedSpan(Span):
         self._recorded.set_status(Status(StatusCode.ERROR, why))
 
 
-def recorder(endpoint: str, service: str) -> Open:
-    """Return what opens spans of this process; its own thread sends them, and drops them while nobody listens."""
+def recorder(endpoint: str, service: str) -> tuple[Open, Flush]:
+    """Return what opens spans of this process, and what sends at once those that have ended.
+
+    A thread of its own sends them by and by, and drops them while nobody listens.
+    """
     provider = TracerProvider(resource=Resource.create({"service.name": service, "service.version": __version__}))
     provider.add_span_processor(BatchSpanProcessor(OTLPSpanExporter(f"{endpoint.rstrip('/')}/v1/traces", timeout=5)))
-    return opener(provider)
+    return opener(provider), provider.force_flush
 
 
 def opener(provider: TracerProvider) -> Open:

@@ -7,7 +7,7 @@ only when an OTLP endpoint is configured; OpenTelemetry is imported then and not
 import re
 import secrets
 from collections.abc import Callable, Iterator
-from contextlib import AbstractContextManager, contextmanager
+from contextlib import AbstractContextManager, contextmanager, suppress
 from contextvars import ContextVar
 from dataclasses import dataclass
 from enum import StrEnum
@@ -15,10 +15,12 @@ from importlib import import_module
 from typing import Self
 
 from tutormax import log
+from tutormax.attempt import Attempt
 
 _log = log.get(__name__)
 _TRACEPARENT = re.compile(r"[0-9a-f]{2}-(?P<trace>[0-9a-f]{32})-(?P<span>[0-9a-f]{16})-(?P<flags>[0-9a-f]{2})")
 _SAMPLED = 1
+FLUSH_SECONDS = 2.0
 
 
 class SpanKind(StrEnum):
@@ -74,10 +76,13 @@ class Span:
 
 # Opens a recorded span: name, kind, parent and attributes.
 Open = Callable[[str, SpanKind, TraceContext | None, dict[str, str | int]], AbstractContextManager[Span]]
+# Sends what has ended, however long that takes.
+Flush = Callable[[], object]
 
 
 class _Recording:
     open: Open | None = None
+    flush: Attempt[object] | None = None
 
 
 _current: ContextVar[TraceContext | None] = ContextVar("trace_context", default=None)
@@ -110,9 +115,17 @@ def _opened(
     return _unrecorded(parent) if _Recording.open is None else _Recording.open(name, kind, parent, attributes)
 
 
-def record(opens: Open | None) -> None:
+def record(opens: Open | None, flush: Flush | None = None) -> None:
     """Open spans with this from now on; None records none."""
     _Recording.open = opens
+    _Recording.flush = None if flush is None else Attempt("spans", flush)
+
+
+def flush(seconds: float = FLUSH_SECONDS) -> None:
+    """Send the spans that have ended, for so long and no longer: whoever leaves by os._exit sends no more."""
+    if _Recording.flush is not None:
+        with suppress(TimeoutError):
+            _Recording.flush.result(seconds)
 
 
 def configure(endpoint: str | None, service: str) -> None:
@@ -121,6 +134,6 @@ def configure(endpoint: str | None, service: str) -> None:
     if endpoint is None:
         return
     try:
-        record(import_module("tutormax.spans").recorder(endpoint, service))
+        record(*import_module("tutormax.spans").recorder(endpoint, service))
     except ImportError as error:
         _log.error("no spans: install tutormax[tracing]", error=str(error))

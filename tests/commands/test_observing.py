@@ -37,6 +37,8 @@ def test_what_is_installed_is_started_with_our_configuration(
     assert f"--config.file={deploy}/prometheus/prometheus.yml" in found.commands["prometheus"]
     assert f"--storage.tsdb.path={tmp_path}/data/prometheus" in found.commands["prometheus"]
     assert "--enable-feature=exemplar-storage" in found.commands["prometheus"]
+    # By itself it forgets after 15 days, and the budget of an objective is one of 28.
+    assert "--storage.tsdb.retention.time=30d" in found.commands["prometheus"]
     assert found.commands["alertmanager"][0] == str(tmp_path / "bin" / "prometheus-alertmanager")
     assert [line.split()[0] for line in found.look] == ["Prometheus", "Alertmanager"]
     assert found.missing == ()

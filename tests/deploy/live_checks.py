@@ -66,6 +66,22 @@ def test_prometheus_understands_every_panel_and_every_quoted_query(tmp_path: Pat
     assert f"{len(asked)} rules found" in said("promtool", "check", "rules", tmp_path / "asked.yml")
 
 
+@pytest.mark.parametrize(("title", "overdue"), [("Schedules overdue", 1), ("Overdue now", 300)])
+def test_a_paused_schedule_is_overdue_in_no_panel(tmp_path: Path, title: str, overdue: int) -> None:
+    [query] = [panel.queries[0] for made in ALL for panel in made.panels if panel.title == title]
+    series = [
+        {"series": f'tutormax_schedule_{what}{{job="e",instance="e1",schedule="{name}"}}', "values": f"{value}x10"}
+        for name, deadline, paused in (("training", 300, 0), ("cleanup", 300, 1), ("evaluation", 3600, 0))
+        for what, value in (("deadline_timestamp_seconds", deadline), ("paused", paused))
+    ]
+    chosen = dict.fromkeys(("job", "instance", "schedule"), ".+")
+    asked = {"expr": f"sum({filled(query.expression, chosen, Look())})", "eval_time": "10m"}
+    case = {"input_series": series, "promql_expr_test": [asked | {"exp_samples": [{"labels": "{}", "value": overdue}]}]}
+    (tmp_path / "paused.yml").write_text(json.dumps({"tests": [case | {"interval": "1m"}]}))
+
+    said("promtool", "test", "rules", tmp_path / "paused.yml")
+
+
 def test_alertmanager_takes_its_configuration() -> None:
     assert "1 templates" in said("amtool", "check-config", CONFIGURATION)
 
@@ -150,10 +166,13 @@ EXPLAINED = [
     ("TutorMaxDatabaseDown", "TutorMaxScheduleMissed", {}),
     ("TutorMaxDatabaseDown", "TutorMaxModelStale", {}),
     ("TutorMaxBrokerDown", "TutorMaxQueueLatencyHigh", {}),
+    ("TutorMaxDatabaseDown", "TutorMaxSchedulerFailing", {}),
     ("TutorMaxBrokerDown", "TutorMaxCanaryLate", {}),
+    ("TutorMaxBrokerDown", "TutorMaxSchedulerFailing", {}),
     ("TutorMaxBrokerDown", "TutorMaxSLOBurnFast", {"slo": "start-latency"}),
     ("TutorMaxSchedulerDown", "TutorMaxScheduleMissed", {}),
     ("TutorMaxSchedulerDown", "TutorMaxSchedulerStalled", {}),
+    ("TutorMaxSchedulerDown", "TutorMaxSchedulerFailing", {}),
     ("TutorMaxExporterAbsent", "TutorMaxTargetDown", {"job": "tutormax-exporter"}),
     ("TutorMaxQueueNoWorkers", "TutorMaxCanaryLate", {"queue_name": "training"}),
     ("TutorMaxWorkersStuck", "TutorMaxQueueLatencyHigh", {"queue_name": "training"}),

@@ -108,6 +108,17 @@ def test_what_explains_and_what_is_explained_are_alerts_that_exist() -> None:
                     assert any(re.fullmatch(alternative, name) for name in names), alternative
 
 
+def test_no_route_keeps_silent_by_the_hour() -> None:
+    def routes(route: Any) -> Iterator[Any]:
+        yield route
+        for inner in route.get("routes", ()):
+            yield from routes(inner)
+
+    # What is over before the silence is would never be told of.
+    for route in routes(loaded(ROOT / "deploy" / "alertmanager" / "alertmanager.yml")["route"]):
+        assert not {"active_time_intervals", "mute_time_intervals"} & set(route), route
+
+
 def test_every_queue_scales_by_what_its_own_query_wants() -> None:
     documents = list(yaml.safe_load_all(SCALERS.read_text()))
     triggers = {document["metadata"]["name"]: document["spec"]["triggers"][0] for document in documents}

@@ -1,7 +1,7 @@
 """What is told of drift and of outcomes is what was measured last."""
 
 from collections.abc import Mapping
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 
 from sqlalchemy import Connection, insert
 
@@ -30,7 +30,7 @@ def add_model(connection: Connection, model_id: str, status: str) -> None:
 
 
 def add_drift(connection: Connection, model_id: str, *, days_ago: int = 0, moved: Mapping[str, float]) -> None:
-    common = {"model_id": model_id, "measured_at": NOW - days_ago * DAY, "tutors": 1500}
+    common = {"model_id": model_id, "measured_at": datetime.now(UTC) - days_ago * DAY, "tutors": 1500}
     connection.execute(
         insert(prediction_drift), [{**common, "subject": name, "psi": psi} for name, psi in moved.items()]
     )
@@ -51,6 +51,19 @@ def test_the_newest_measurement_is_told_though_another_model_has_taken_over_sinc
     assert exported("tutormax_model_score_psi", model="customer") == 0.12
     assert exported("tutormax_model_feature_psi", model="customer", feature="rating_30d") == 0.31
     assert exported("tutormax_model_feature_psi", model="customer", feature="score") is None
+
+
+def test_a_measurement_that_no_night_has_followed_is_told_no_more(connection: Connection) -> None:
+    add_model(connection, "customer/20260615_020000", "champion")
+    add_model(connection, "synthetic/20260615_020000", "champion")
+    add_drift(connection, "customer/20260615_020000", days_ago=2, moved={"score": 0.9, "rating_30d": 0.9})
+    add_drift(connection, "synthetic/20260615_020000", days_ago=1, moved={"score": 0.2})
+
+    exported = drift(connection)
+
+    assert exported("tutormax_model_score_psi", model="customer") is None
+    assert exported("tutormax_model_feature_psi", model="customer", feature="rating_30d") is None
+    assert exported("tutormax_model_score_psi", model="synthetic") == 0.2
 
 
 def test_of_many_features_those_that_moved_furthest_are_told_and_the_score_always(connection: Connection) -> None:

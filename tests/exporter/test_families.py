@@ -16,6 +16,7 @@ from tutormax.broker import Queue
 from tutormax.catalogue import OTHER, Bounded, Process, registry
 from tutormax.emissions import Promise
 from tutormax.exporter import families
+from tutormax.exporter.discovery import targets
 from tutormax.exporter.stores import MOST_SCHEDULES
 from tutormax.registration import Row, State, enter
 from tutormax.tables import (
@@ -153,6 +154,7 @@ def test_a_schedule_that_never_ran_says_zero_and_not_nothing(served: Connection)
 
     for what in ("last_fire", "last_start", "last_success"):
         assert of(exported, f"{what}_timestamp_seconds") == 0
+    assert of(exported, "unstarted") == 0
     assert of(exported, "consecutive_failures") == 0
     assert of(exported, "last_duration_seconds") is None
 
@@ -178,6 +180,41 @@ def test_a_success_that_an_operator_asked_for_counts_and_one_with_other_argument
     add_job(served, state="done", started_at=NOW, finished_at=NOW + HOUR, args={"window_end": "2026-01-01T00:00:00Z"})
 
     assert of(schedules(served), "last_success_timestamp_seconds") == NOW.timestamp()
+
+
+def add_slot(connection: Connection, slot: datetime, **facts: object) -> None:
+    job_id = uuid4()
+    add_job(connection, job_id=job_id, **facts)  # type: ignore[arg-type]  # the state is text
+    connection.execute(insert(schedule_slots).values(name="evaluation", slot=slot, job_id=job_id, emitted_at=slot))
+
+
+def test_a_slot_whose_job_waits_for_a_worker_is_unstarted(served: Connection) -> None:
+    before = of(schedules(served), "unstarted")
+    add_slot(served, NOW)
+
+    assert (before, of(schedules(served), "unstarted")) == (0, 1)
+
+
+@pytest.mark.parametrize(
+    "facts",
+    [
+        {"state": "running", "started_at": NOW},
+        {"state": "pending", "attempts": 1, "started_at": NOW},
+        {"state": "cancelled", "finished_at": NOW},
+    ],
+    ids=["runs", "is tried again", "was cancelled"],
+)
+def test_a_slot_whose_job_waits_for_no_worker_is_not_unstarted(served: Connection, facts: dict[str, object]) -> None:
+    add_slot(served, NOW - HOUR)
+    add_slot(served, NOW, **facts)
+
+    assert of(schedules(served), "unstarted") == 0
+
+
+def test_a_slot_whose_job_was_dropped_is_not_unstarted(served: Connection) -> None:
+    served.execute(insert(schedule_slots).values(name="evaluation", slot=NOW, job_id=uuid4(), emitted_at=NOW))
+
+    assert of(schedules(served), "unstarted") == 0
 
 
 def test_a_paused_schedule_says_so(served: Connection) -> None:
@@ -212,8 +249,8 @@ def test_a_canary_is_known_by_its_queue(connection: Connection) -> None:
 
 
 def add_process(connection: Connection, *, seen: timedelta = timedelta(0), **facts: Any) -> None:
-    values = {"kind": Process.WORKER, "service": "evaluation", "state": State.UP, "address": "127.0.0.1:9400"} | facts
-    row = Row(uuid4(), host="here", pid=1, **values)
+    values = {"kind": Process.WORKER, "service": "evaluation", "state": State.UP, "address": "127.0.0.1:9400"}
+    row = Row(uuid4(), pid=1, **values | {"host": "here"} | facts)
     enter(connection, row)
     connection.execute(
         text("update processes set seen_at = seen_at - :seen where process_id = :id"),
@@ -228,7 +265,7 @@ def test_workers_are_up_draining_or_lost(connection: Connection) -> None:
     add_process(connection, seen=timedelta(minutes=11))
     add_process(connection, kind=Process.SCHEDULER, service="scheduler")
 
-    exported = Exported(families.of_processes(rows(connection, "processes")))
+    exported = Exported(families.of_processes(rows(connection, "processes", host="here")))
 
     counts = [
         exported("dramatiq_worker_processes", service="evaluation", state=state) for state in families.WORKER_STATES
@@ -241,10 +278,29 @@ def test_a_process_that_nobody_can_scrape_is_seen(connection: Connection) -> Non
     add_process(connection, address=None)
     add_process(connection, service="prediction")
 
-    exported = Exported(families.of_processes(rows(connection, "processes")))
+    exported = Exported(families.of_processes(rows(connection, "processes", host="here")))
 
     assert exported("tutormax_processes_without_metrics", service="evaluation") == 1
     assert exported("tutormax_processes_without_metrics", service="prediction") == 0
+
+
+@pytest.mark.parametrize("address", ["127.0.0.1:9400", "localhost:9400", "[::1]:9400"])
+def test_a_process_that_announces_a_loopback_address_on_another_host_cannot_be_scraped(
+    connection: Connection, address: str
+) -> None:
+    add_process(connection, address=address)
+    add_process(connection, address=address, host="there", service="prediction")
+    add_process(connection, address="there:9400", host="there", service="training")
+
+    there = rows(connection, "processes", host="here")
+
+    exported = Exported(families.of_processes(there))
+    unseen = [
+        exported("tutormax_processes_without_metrics", service=service)
+        for service in ("evaluation", "prediction", "training")
+    ]
+    assert unseen == [0, 1, 0]
+    assert [group["targets"] for group in targets(there)] == [[address], ["there:9400"]]
 
 
 def test_the_model_in_service(connection: Connection) -> None:

@@ -41,6 +41,17 @@ def test_each_time_it_looks_anew(store: Store) -> None:
     assert [seen(reading), seen(reading)] == [1, 2]
 
 
+def test_a_look_that_was_begun_and_has_ended_since_is_the_one_that_is_shown(store: Store) -> None:
+    reading = Reading("store", store.look)
+
+    reading.start()
+    while reading._seen is None:  # noqa: SLF001  # nothing else tells that it has ended
+        time.sleep(0.01)
+
+    assert [seen(reading), store.looks] == [1, 1]
+    assert seen(reading) == 2
+
+
 def test_what_is_fresh_enough_serves_again(store: Store) -> None:
     reading = Reading("store", store.look, fresh_seconds=60)
 

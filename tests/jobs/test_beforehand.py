@@ -132,7 +132,7 @@ def test_a_database_that_hangs_holds_no_consumer_and_what_comes_too_late_is_give
     answers.set()
 
     assert held_seconds < 5
-    until(lambda: not clerk().reserve._hangs)  # noqa: SLF001 - nothing else tells that it is over
+    until(lambda: not clerk().reserve._filling)  # noqa: SLF001 - nothing else tells that it is over
     assert stand(sent) == [WAITS] * SENT
 
 

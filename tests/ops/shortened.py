@@ -75,12 +75,11 @@ def _targets(*ports: int) -> Yaml:
 
 
 def alertmanager(webhook: int) -> Yaml:
-    """Return Alertmanager's configuration: quick, at any hour, and told to our own webhook."""
+    """Return Alertmanager's configuration: quick, and told to our own webhook."""
     source = DEPLOY / "alertmanager" / "alertmanager.yml"
     made: Yaml = yaml.safe_load(source.read_text())
     made["templates"] = [str(source.parent / template) for template in made.get("templates", ())]
     made["route"] = _route(made["route"])
-    made.pop("time_intervals", None)
     made["receivers"] = [
         {
             "name": receiver["name"],
@@ -92,7 +91,5 @@ def alertmanager(webhook: int) -> Yaml:
 
 
 def _route(route: Yaml) -> Yaml:
-    # Working hours are for people; the drill runs at night as well.
-    kept = {name: value for name, value in route.items() if name not in ("active_time_intervals", "routes")}
-    waits = {"group_wait": "1s", "group_interval": "1s"}
-    return kept | waits | ({"routes": [_route(inner) for inner in route["routes"]]} if "routes" in route else {})
+    inner = {"routes": [_route(each) for each in route["routes"]]} if "routes" in route else {}
+    return route | {"group_wait": "1s", "group_interval": "1s"} | inner

@@ -2,7 +2,7 @@
 
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from datetime import UTC, datetime, timedelta
 from threading import Event, Thread
 
@@ -11,11 +11,13 @@ from sqlalchemy import create_engine, make_url, select, text
 from structlog.testing import capture_logs
 
 from actors.default import CANARIES
-from schedules.daemon import Beat, Daemon, Steadily, wake_if_stranded
+from schedules.daemon import Beat, Daemon, Steadily, pages, wake_if_stranded
 from schedules.slots import Every
 from schedules.tick import CatchUp, Entry
 from tutormax import db, metrics, settings
 from tutormax.broker import Queue
+from tutormax.catalogue import Process, registry
+from tutormax.probes import Stores
 from tutormax.tables import jobs
 
 SECOND = timedelta(seconds=1)
@@ -39,6 +41,19 @@ def told(task: Steadily, times: int) -> list[tuple[str, str]]:
         for _ in range(times):
             task()
     return [(line["log_level"], line["event"]) for line in lines]
+
+
+def test_a_task_tells_for_how_long_it_has_been_failing() -> None:
+    flaky = Flaky()
+    task = Steadily("relay", flaky)
+
+    told(task, 1)
+    well = task.failing()
+    flaky.broken = True
+    told(task, 2)
+    ill = task.failing()
+
+    assert (well, ill) == (None, "relay fails for 0 s")
 
 
 def test_an_outage_is_told_when_it_begins_and_when_it_is_over() -> None:
@@ -167,3 +182,41 @@ def test_a_daemon_whose_connections_are_cut_goes_on(database: str) -> None:
         db.dispose()
 
         assert len(slots_after(sent + 2)) > sent
+
+
+def last_success(task: str) -> float:
+    labels = {"task": task}
+    told = registry(Process.SCHEDULER).get_sample_value("tutormax_scheduler_last_success_timestamp_seconds", labels)
+    assert told is not None
+    return told
+
+
+def rename(column: str, to: str) -> None:
+    with db.transaction() as connection:
+        connection.execute(text(f"alter table jobs rename column {column} to {to}"))
+
+
+def test_a_relay_that_fails_is_not_ready_but_lives_and_its_last_success_ages(database: str) -> None:
+    assert database
+    daemon = every_second()
+    with closing(Stores()) as stores, running(daemon):
+        live, ready = (pages(daemon, stores)[path] for path in ("/livez", "/readyz"))
+        slots_after(1)
+        well = ready("")[0]
+        rename("rung_at", "rung_away")
+        while not daemon.failing():
+            time.sleep(0.05)
+        before = last_success("relay")
+        sent = len(slots_after(1))
+        slots_after(sent + 1)
+        ill, said = ready("")
+        after, lives = last_success("relay"), live("")[0]
+        ticked_at = last_success("tick")
+        rename("rung_away", "rung_at")
+        while daemon.failing():
+            time.sleep(0.05)
+
+    assert (well, ill, lives) == (True, False, True)
+    assert "relay fails for" in str(said)
+    assert before == after < ticked_at
+    assert last_success("relay") > after

@@ -51,6 +51,8 @@ def _servers(data_dir: Path, deploy: Path) -> Iterator[_Server]:
         PROMETHEUS,
         (
             f"--storage.tsdb.path={data_dir / 'prometheus'}",
+            # Objectives look back 28 days; by itself it keeps 15.
+            "--storage.tsdb.retention.time=30d",
             f"--web.listen-address={PROMETHEUS}",
             "--enable-feature=exemplar-storage",
             "--log.level=warn",

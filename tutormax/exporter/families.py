@@ -65,6 +65,7 @@ SCHEDULE_FAMILIES: tuple[tuple[Family, str, float | None], ...] = (
     # Zero for what never happened: a difference to something that did is then large, and an alert on it fires.
     (metrics.SCHEDULE_LAST_FIRE, "last_fire", 0),
     (metrics.SCHEDULE_LAST_START, "last_start", 0),
+    (metrics.SCHEDULE_UNSTARTED, "unstarted", 0),
     (metrics.SCHEDULE_LAST_SUCCESS, "last_success", 0),
     (metrics.SCHEDULE_PAUSED, "paused", 0),
     (metrics.SCHEDULE_FAILURES, "failures", 0),

@@ -2,6 +2,7 @@
 
 import time
 from collections.abc import Callable
+from concurrent.futures import Future
 from dataclasses import dataclass
 from typing import Generic, TypeVar
 
@@ -35,19 +36,22 @@ class Reading(Generic[T]):
         self._fresh_seconds = fresh_seconds
         self._kept_seconds = kept_seconds
         self._seen: Seen[T] | None = None
+        self._begun: Future[Seen[T]] | None = None
 
     def start(self) -> None:
         """Begin to look, so that several stores are read at once."""
         if not self._within(self._fresh_seconds):
-            self._attempt.start()
+            self._begun = self._attempt.start()
 
     def get(self, until: float) -> Seen[T]:
         """Return what is seen by an instant of the monotonic clock; raise what the look raises, or TimeoutError."""
         seen = self._seen
         if seen is not None and self._within(self._fresh_seconds):
             return seen
+        # Of what was begun, also if it has ended since: whoever looks at several stores waits for them in turn.
+        begun, self._begun = self._begun, None
         try:
-            return self._attempt.result(until - time.monotonic())
+            return self._attempt.result(until - time.monotonic(), begun)
         except TimeoutError:
             if seen is not None and self._within(self._kept_seconds):
                 return seen

@@ -9,6 +9,7 @@ from sqlalchemy import Connection, Engine
 
 from tutormax import broker, db, queries, servers
 from tutormax.broker import Carrier, Queue
+from tutormax.registration import this_host
 from tutormax.servers import Endpoints
 
 # A statement that takes longer is given up; a whole transaction has half a dozen.
@@ -83,7 +84,7 @@ class Stores:
             return Ledger(
                 depths=_rows(connection, "queue_depths"),
                 schedules=_rows(connection, "schedules", most=MOST_SCHEDULES + 1),
-                processes=_rows(connection, "processes"),
+                processes=_rows(connection, "processes", host=this_host()),
                 models=_rows(connection, "models"),
                 drift=_rows(connection, "drift", most=MOST_FEATURES),
                 outcomes=_rows(connection, "outcomes"),
@@ -94,7 +95,7 @@ class Stores:
     def processes(self) -> Rows:
         """Return who is there."""
         with self.engine.connect() as connection:
-            return _rows(connection, "processes")
+            return _rows(connection, "processes", host=this_host())
 
     def tutors(self) -> Rows:
         """Return the tutors by tier and risk."""

@@ -25,7 +25,8 @@ class Reserve:
         self._take = take
         self._held: dict[UUID, tuple[Lease, float]] = {}
         self._taking: Batcher[tuple[Sequence[UUID], Future[None]]] = Batcher("reserve", self._fill, most=1)
-        self._hangs = False
+        # From the asking until its answer has been seen to, also where who asked has gone on meanwhile.
+        self._filling = False
 
     def pop(self, job_id: UUID) -> Lease | None:
         """Return the lease of a job, once; None where there is none, or it has lain here for too long."""
@@ -40,10 +41,10 @@ class Reserve:
 
         While the database does not answer, who wants them waits so long and no longer: a consumer has its rounds to do.
         """
-        if self._hangs:
+        if self._filling:
             return
         filled: Future[None] = Future()
-        self._hangs = True
+        self._filling = True
         self._taking.hand((job_ids, filled))
         try:
             filled.result(seconds)
@@ -61,9 +62,12 @@ class Reserve:
     def _fill(self, asked: Sequence[tuple[Sequence[UUID], Future[None]]]) -> None:
         for job_ids, filled in asked:
             try:
-                self._keep(self._taken(job_ids), filled)
+                awaited = self._keep(self._taken(job_ids), filled)
             finally:
-                self._hangs = False
+                # Before who waits goes on: it may want more at once.
+                self._filling = False
+            if awaited:
+                filled.set_result(None)
 
     def _taken(self, job_ids: Sequence[UUID]) -> list[Lease]:
         # Who gets none asks by itself, and hears what is wrong.
@@ -71,15 +75,15 @@ class Reserve:
             return [lease for lease in self._take(job_ids) if lease is not None]
         return []
 
-    def _keep(self, taken: Sequence[Lease], filled: Future[None]) -> None:
-        if filled.set_running_or_notify_cancel():
+    def _keep(self, taken: Sequence[Lease], filled: Future[None]) -> bool:
+        """Hold what was taken if somebody waits for it still; return whether."""
+        awaited = filled.set_running_or_notify_cancel()
+        if awaited:
             self._held.update((lease.job_id, (lease, time.monotonic())) for lease in taken)
-            # Before who waits goes on: it may want more at once.
-            self._hangs = False
-            filled.set_result(None)
         else:
             # Too late: their threads have asked by themselves, and were told that there is nothing to take.
             _release(taken)
+        return awaited
 
 
 def _release(taken: Sequence[Lease]) -> None:

@@ -1,9 +1,10 @@
 -- first_counted_sessions: for which sessions is this quarter hour the first that can count them?
--- One row for each that ended since :oldest and of which we learned after the quarter hour judged before this one.
+-- One row for each of which we learned after the quarter hour judged before this one, however long ago that was, and
+-- that ended since :oldest. What had ended more than a day before we heard of it is history that somebody took in.
 with previous as (
     select coalesce(max(window_end), :window_start) as window_end
     from evaluations
-    where window_end < :window_end and window_end >= :oldest
+    where window_end < :window_end
 )
 
 select
@@ -14,6 +15,7 @@ inner join previous on greatest(sessions.ingested_at, sessions.outcome_known_at)
 where
     sessions.ended_at > :oldest
     and sessions.ended_at <= :window_end
+    and sessions.ended_at > greatest(sessions.ingested_at, sessions.outcome_known_at) - interval '24 hours'
     and sessions.ingested_at <= :window_end
     and sessions.outcome_known_at <= :window_end
     -- For the partitions only: no session ends two days after its start, or a day before it.

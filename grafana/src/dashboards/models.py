@@ -7,7 +7,7 @@ from grafana.src.variables import MODEL, WHERE
 
 CHOSEN = '$scope, model=~"$model"'
 UNTRAINED = "no model is in service"
-UNMEASURED = "no night of 200 scored tutors has been measured yet"
+UNMEASURED = "no night of 200 scored tutors was measured in the last 36 hours"
 
 DASHBOARD = Dashboard(
     uid="tutormax-models",

@@ -21,10 +21,16 @@ DASHBOARD = Dashboard(
             ),
             stat(
                 "Schedules overdue",
-                "Did every periodic job succeed in time?",
+                "Did every periodic job succeed in time? One that is paused owes nothing.",
                 Unit.NUMBER,
                 query(
-                    "sum(max by (schedule) (time() > bool tutormax_schedule_deadline_timestamp_seconds{$scope}))",
+                    """
+                    sum(
+                      max by (schedule) (time() > bool tutormax_schedule_deadline_timestamp_seconds{$scope})
+                        * on (schedule)
+                      (1 - max by (schedule) (tutormax_schedule_paused{$scope}))
+                    )
+                    """,
                     "overdue",
                 ),
                 steps=rising(bad=1),

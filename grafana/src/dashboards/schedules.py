@@ -5,6 +5,8 @@ from grafana.src.panels import query, rising, row, state_timeline, table, timese
 from grafana.src.variables import SCHEDULE, WHERE
 
 DEADLINE = 'tutormax_schedule_deadline_timestamp_seconds{$scope, schedule=~"$schedule"}'
+# One that is paused owes nothing.
+PAUSED = "max by (schedule) (tutormax_schedule_paused{$scope}) == 1"
 
 
 def _last(what: str) -> str:
@@ -40,7 +42,7 @@ DASHBOARD = Dashboard(
                 "Overdue now",
                 "Which schedule missed its deadline, and by how much?",
                 Unit.DURATION,
-                query(f"time() - max by (schedule) ({DEADLINE}) > 0", "overdue"),
+                query(f"time() - max by (schedule) ({DEADLINE}) > 0 unless on (schedule) ({PAUSED})", "overdue"),
                 when_empty="none is overdue",
             ),
             widths=(16, 8),
@@ -49,7 +51,7 @@ DASHBOARD = Dashboard(
             state_timeline(
                 "Punctual",
                 "Which periods were missed?",
-                query(f"max by (schedule) (time() <= bool {DEADLINE})", "{{schedule}}"),
+                query(f"max by (schedule) (time() <= bool {DEADLINE}) unless on (schedule) ({PAUSED})", "{{schedule}}"),
                 good="in time",
                 bad="overdue",
             ),
@@ -95,11 +97,15 @@ DASHBOARD = Dashboard(
         row(
             timeseries(
                 "Heartbeat by scheduler",
-                "Does every scheduler go round? Several may run at once, each slot is sent once.",
+                "Does every scheduler go round, and get through? Several may run at once, each slot is sent once.",
                 Unit.SECONDS,
                 query(
                     "time() - max by (instance) (tutormax_scheduler_heartbeat_timestamp_seconds{$scope})",
                     "{{instance}}",
+                ),
+                query(
+                    "time() - max by (instance, task) (tutormax_scheduler_last_success_timestamp_seconds{$scope})",
+                    "{{instance}} {{task}}",
                 ),
                 steps=rising(bad=60),
             ),

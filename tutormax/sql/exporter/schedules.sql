@@ -25,18 +25,23 @@ select
     extract(epoch from served.next_slot)::float as next_slot,
     extract(epoch from served.deadline_at)::float as deadline,
     extract(epoch from fired.emitted_at)::float as last_fire,
+    -- Of its own slot's job, not by comparing times: a job may be cancelled, dropped, or tried again later.
+    sent.state = 'pending' and sent.attempts = 0 as unstarted,
     extract(epoch from greatest(succeeded.started_at, later.started_at))::float as last_start,
     extract(epoch from succeeded.finished_at)::float as last_success,
     extract(epoch from succeeded.finished_at - succeeded.started_at)::float as last_duration,
     later.failures
 from served
 left join lateral (
-    select schedule_slots.emitted_at
+    select
+        schedule_slots.job_id,
+        schedule_slots.emitted_at
     from schedule_slots
     where schedule_slots.name = served.name
     order by schedule_slots.slot desc
     limit 1
 ) as fired on true
+left join jobs as sent on fired.job_id = sent.job_id
 left join lateral (
     -- The newest row at or below the place where the actor's newest success would stand: one step into jobs_recurring.
     -- Asked for the newest success outright, the planner may walk through every job that ever ended.

@@ -16,7 +16,7 @@ from tutormax.settings import Settings
 
 OLDEST_MAJOR = 15
 AHEAD = timedelta(days=31)
-GRANT = "as the owner of the tables: psql -f deploy/postgresql/roles.sql, then grant tutormax_product to {}"
+GRANT = "as a superuser: psql -f deploy/postgresql/roles.sql, then grant tutormax_product to {}"
 
 
 def examine(limits: Settings) -> Iterator[Finding]:

@@ -71,7 +71,7 @@ class Settings(BaseSettings):
     )
     data_dir: Path = Field(
         Path(".tutormax"),
-        description="Where embedded servers keep their data, locks and logs; one beside a server of yours needs it named.",
+        description="Where embedded servers keep data, locks and logs; must be named for one beside a server of yours.",
     )
 
     # Work, under the names the product's brief gives.

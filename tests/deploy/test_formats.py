@@ -230,7 +230,8 @@ def test_argo_cd_starts_the_migration_with_what_it_needs_and_not_after_what_wait
     }
     migration = annotations.pop(("Job", "tutormax-migration"))
 
-    # Its ServiceAccount, Secret and ConfigMap come in Sync, not before it; a later wave waits for workers that wait for it.
+    # Its ServiceAccount, Secret and ConfigMap come in Sync, not before it.
+    # A later wave waits for workers, and they for it.
     assert migration["argocd.argoproj.io/hook"] == "Sync"
     assert migration["argocd.argoproj.io/hook-delete-policy"] == "BeforeHookCreation"
     assert [of for of, said in annotations.items() if any("argocd" in key for key in said)] == []

@@ -10,8 +10,8 @@ import pytest
 from sqlalchemy import Connection, Row, select, update
 
 from actors.default import CANARIES
-from schedules.slots import Every, Recurrence, cron
 from schedules import tick as by_two_clocks
+from schedules.slots import Every, Recurrence, cron
 from schedules.tick import GRACE, CatchUp, Emission, Entry
 from tests.parts import within
 from tutormax import db, emissions, metrics

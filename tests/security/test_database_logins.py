@@ -1,4 +1,4 @@
-"""Logins of the roles of deploy/postgresql/roles.sql do their work in a database that init.sh closed to everybody else."""
+"""Logins of the roles of deploy/postgresql/roles.sql do their work where init.sh lets in nobody else."""
 
 import json
 import os

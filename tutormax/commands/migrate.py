@@ -59,5 +59,5 @@ def _users(begin: Begin) -> str:
     """Say who uses tables of ours for longer than a moment, the oldest first."""
     with begin() as connection:
         rows = connection.execute(queries.load("table_users")).all()
-    said = [f"{row.application_name or 'a session'} (pid {row.pid}, {row.usename}, {row.since})" for row in rows]
+    said = [f"{row.application_name or 'a session'} (pid {row.pid}, {row.usename}, {row.begun})" for row in rows]
     return f"Using them: {', '.join(said)}" if said else "Nobody uses them any more"

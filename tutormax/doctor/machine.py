@@ -22,8 +22,8 @@ PINNED = re.compile(r"^([\w.-]+)==([\w.]+) \\$", re.MULTILINE)
 PREFIXES = ("TUTORMAX_", "WORKER_", "DRAMATIQ_")
 # Read by Dramatiq itself.
 NOT_OURS = frozenset({"DRAMATIQ_WORKER_ID"})
-# Other programs have variables that begin so as well (POSTGRES_INITDB_ARGS, REDIS_ADDR): only what is as like one of ours
-# as REDIS_URI is to REDIS_URL, and REDIS_USER is not.
+# Other programs have variables that begin so as well (POSTGRES_INITDB_ARGS, REDIS_USER): told is of what is as like
+# one of ours as REDIS_URI is to REDIS_URL.
 SERVERS = ("DATABASE_", "REDIS_", "POSTGRES_")
 ALIKE = 0.86
 

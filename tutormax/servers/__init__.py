@@ -17,7 +17,16 @@ if TYPE_CHECKING:
 
     from tutormax.settings import Settings
 
-__all__ = ["Endpoints", "ServerStartError", "embedded", "endpoints", "endpoints_for", "is_embedded", "notice", "program"]
+__all__ = [
+    "Endpoints",
+    "ServerStartError",
+    "embedded",
+    "endpoints",
+    "endpoints_for",
+    "is_embedded",
+    "notice",
+    "program",
+]
 
 
 @dataclass(frozen=True, slots=True)

@@ -4,10 +4,11 @@ select
     activity.pid,
     activity.application_name,
     activity.usename,
-    coalesce('since ' || to_char(activity.xact_start, 'YYYY-MM-DD HH24:MI:SS TZ'), 'since when is hidden') as since
+    coalesce(to_char(activity.xact_start, '"since" YYYY-MM-DD HH24:MI:SS TZ'), 'since when is hidden') as begun
 from pg_stat_activity as activity
 where
     activity.pid <> pg_backend_pid()
+    and activity.datname = current_database()
     and (activity.xact_start is null or activity.xact_start < clock_timestamp() - interval '2 seconds')
     and exists (
         select true
@@ -16,7 +17,7 @@ where
         where
             pg_locks.pid = activity.pid
             and pg_locks.granted
-            and pg_locks.database = (select oid from pg_database where datname = current_database())
+            and pg_locks.database = activity.datid
             and pg_class.relnamespace = 'public'::regnamespace
     )
 order by activity.xact_start

@@ -9,7 +9,7 @@ from sqlalchemy.exc import OperationalError
 from schedules import daemon, listing
 from schedules.timetable import timetable
 from tutormax import db, emissions, log, schema, settings
-from tutormax.commands.output import console, print_json, who
+from tutormax.commands.output import console, print_json, say_where, who
 from tutormax.errors import TutorMaxError
 
 
@@ -61,6 +61,7 @@ def _list(limits: settings.Settings, *, count: int, json: bool) -> None:
 
 def _pause(name: str, *, paused: bool) -> None:
     act = emissions.pause if paused else emissions.resume
+    say_where()
     with db.transaction() as connection:
         schema.ready(connection)
         act(connection, name, who=who(), now=datetime.now(UTC))

@@ -407,6 +407,7 @@ def test_named_servers_are_taken_as_they_are_and_none_is_started(home: Path) -> 
     assert endpoints == servers.Endpoints("postgresql+psycopg://someone@there/db", "redis://there:6379")
     assert not (home / "unused").exists()
     assert not servers.is_embedded(given)
+    assert servers.notice(given) == ""
 
 
 def test_with_a_named_database_only_valkey_is_started(home: Path, client: Start) -> None:

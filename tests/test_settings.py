@@ -8,6 +8,14 @@ from tutormax import settings
 from tutormax.secret_files import SecretFileError
 from tutormax.settings import InvalidSettingsError
 
+SERVERS = ("DATABASE_URL", "REDIS_URL", "DRAMATIQ_BROKER_URL", "POSTGRES_HOST")
+
+
+@pytest.fixture(autouse=True)
+def beside_an_embedded_one(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Let a test name one server without the other."""
+    monkeypatch.setenv("TUTORMAX_DATA_DIR", "here")
+
 
 @pytest.mark.parametrize(
     ("variable", "value", "told"),
@@ -51,6 +59,30 @@ def test_values_that_are_unsafe_together_are_refused(
 
     with pytest.raises(InvalidSettingsError, match=told):
         settings.load()
+
+
+@pytest.mark.parametrize(
+    ("variable", "value", "missing"),
+    [
+        ("DATABASE_URL", "postgresql://localhost/tutormax", "REDIS_URL or DRAMATIQ_BROKER_URL"),
+        ("POSTGRES_HOST", "localhost", "REDIS_URL or DRAMATIQ_BROKER_URL"),
+        ("REDIS_URL", "redis://localhost", r"DATABASE_URL \(or POSTGRES_HOST\)"),
+        ("DRAMATIQ_BROKER_URL", "amqp://localhost", r"DATABASE_URL \(or POSTGRES_HOST\)"),
+    ],
+)
+def test_a_server_of_yours_is_not_joined_by_an_embedded_one_that_no_other_host_sees(
+    monkeypatch: pytest.MonkeyPatch, variable: str, value: str, missing: str
+) -> None:
+    for name in (*SERVERS, "TUTORMAX_DATA_DIR"):
+        monkeypatch.delenv(name, raising=False)
+    monkeypatch.setenv(variable, value)
+
+    with pytest.raises(
+        InvalidSettingsError, match=f"{missing} is missing .*TUTORMAX_DATA_DIR where an embedded one is meant"
+    ):
+        settings.load()
+    monkeypatch.setenv("TUTORMAX_DATA_DIR", "here")
+    assert settings.load().data_dir == Path("here")
 
 
 def test_secrets_are_not_shown_even_when_they_are_wrong(monkeypatch: pytest.MonkeyPatch) -> None:

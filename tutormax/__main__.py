@@ -21,7 +21,7 @@ from tutormax.commands import (
     tutor,
     up,
 )
-from tutormax.commands.output import complaints
+from tutormax.commands.output import complaints, say_where
 from tutormax.errors import TutorMaxError
 
 COMMANDS = (
@@ -39,17 +39,21 @@ COMMANDS = (
     migrate,
     backup,
 )
+# These say themselves where they look, or use no database.
+SPEAK_FOR_THEMSELVES = frozenset({"demo", "up", "health", "doctor", "metrics", "settings"})
 
 
 def main(arguments: list[str] | None = None) -> int:
     """Run one command and return its exit code: 0 done, 1 not done, 2 not understood."""
     parser = ArgumentParser(prog="python -m tutormax", description="TutorMax, from the command line.")
-    commands = parser.add_subparsers(title="commands", required=True)
+    commands = parser.add_subparsers(title="commands", required=True, dest="command")
     for command in COMMANDS:
         command.add(commands)
     options = parser.parse_args(arguments)
     log.configure(json=False, level="WARNING")
     try:
+        if options.command not in SPEAK_FOR_THEMSELVES:
+            say_where()
         return int(options.run(options))
     except TutorMaxError as error:
         complaints.print(f"[red]{type(error).__name__}[/]: {error}", soft_wrap=True)

@@ -34,6 +34,10 @@ class NotABackupError(PermanentError):
     """A directory is no backup, or not what it was when it was written."""
 
 
+class NothingToBackUpError(PermanentError):
+    """What would be backed up is not what was meant: a database without our schema, or without its models."""
+
+
 class NotEmptyError(PermanentError):
     """A backup is restored into a database and a directory that hold nothing."""
 
@@ -76,6 +80,7 @@ def write(directory: Path, models: Path, at: datetime) -> tuple[Path, Backup]:
 def _fill(unfinished: Path, models: Path, at: datetime) -> Backup:
     with db.transaction() as connection:
         revision = schema.revision(connection)
+        _refuse_what_was_not_meant(connection, revision, models)
         arguments, environment = _reach(servers.endpoints().database_url)
         program = _program("pg_dump", _major(connection))
     _run(program, "--format=custom", "-f", unfinished / DUMP, *arguments, **environment)
@@ -85,6 +90,19 @@ def _fill(unfinished: Path, models: Path, at: datetime) -> Backup:
     made = Backup(__version__, revision, at.astimezone(UTC), dict(_hashed(unfinished)))
     (unfinished / RECORD).write_bytes(orjson.dumps(asdict(made), option=orjson.OPT_INDENT_2))
     return made
+
+
+def _refuse_what_was_not_meant(connection: Connection, revision: str | None, models: Path) -> None:
+    """Raise NothingToBackUpError: found out on the day of the restore, it would be too late."""
+    if revision is None:
+        raise NothingToBackUpError("this database is empty: name yours by DATABASE_URL (or DATABASE_URL_FILE)")
+    champions = connection.execute(text("select model_id from models where status = 'champion'")).scalars()
+    missing = sorted(champion for champion in champions if not (models / champion).is_dir())
+    if missing:
+        raise NothingToBackUpError(
+            f"{', '.join(missing)} serves and is not in {models.absolute()}: name the models' directory by "
+            "WORKER_MODEL_SAVE_PATH, or let another model serve (python -m tutormax models rollback)"
+        )
 
 
 def read(place: Path) -> Backup:

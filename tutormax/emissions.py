@@ -5,13 +5,11 @@ from dataclasses import dataclass
 from datetime import datetime
 from uuid import UUID
 
-from sqlalchemy import Connection, insert
+from sqlalchemy import Connection, DateTime, func, insert, select
 
 from tutormax import queries
 from tutormax.errors import PermanentError
 from tutormax.tables import audit_log
-
-# Whatever opens transactions: db.transaction, or a test's own.
 
 
 class UnknownScheduleError(PermanentError):
@@ -26,6 +24,11 @@ class Promise:
     actor: str
     next_slot: datetime
     deadline_at: datetime
+
+
+def clock(connection: Connection) -> datetime:
+    """Return what the database's clock says, which all daemons share."""
+    return connection.execute(select(func.clock_timestamp(type_=DateTime(timezone=True)))).scalar_one()
 
 
 def unsent(connection: Connection, slots: Mapping[str, datetime], now: datetime) -> set[str]:

@@ -11,7 +11,7 @@ from typing import Any, NoReturn
 from sqlalchemy.exc import OperationalError
 
 from tutormax import db, jobs, log, options, schema, settings, telling
-from tutormax.commands.output import who
+from tutormax.commands.output import say_where, who
 from tutormax.errors import TutorMaxError
 from tutormax.jobs import InvalidArgumentsError, JobActor, Request
 from tutormax.jobs.limits import make_sure_of_room
@@ -52,6 +52,7 @@ def _run(given: list[str], actors: Actors) -> int:
     if asked.list:
         return telling.list_actors(actors.values(), json=asked.json)
     request = _request(asked, actors[asked.actor])
+    say_where()
     with db.transaction() as connection:
         schema.ready(connection)
         make_sure_of_room(connection, [request])

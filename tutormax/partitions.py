@@ -8,11 +8,11 @@ from typing import TypeVar
 
 import psycopg
 from sqlalchemy import Connection, text
-from sqlalchemy.exc import OperationalError
+from sqlalchemy.exc import OperationalError, ProgrammingError
 
 from tutormax import failpoints
 from tutormax.db import Begin
-from tutormax.errors import TransientError
+from tutormax.errors import PermanentError, TransientError
 from tutormax.failpoints import Failpoint
 
 T = TypeVar("T")
@@ -32,6 +32,10 @@ class Patience:
 
 
 PATIENT = Patience(attempts=30, pause_seconds=3.0)
+
+
+class NotTheOwnerError(PermanentError):
+    """A partition is missing, and this login may not make tables."""
 
 
 class TablesInUseError(TransientError):
@@ -57,7 +61,7 @@ def ensure(connection: Connection, start: datetime, end: datetime) -> int:
 def make(begin: Begin, start: datetime, end: datetime, patience: Patience = PATIENT) -> int:
     """Make what `ensure` makes, each in a transaction of its own behind which nobody queues for long.
 
-    Raises TablesInUseError.
+    Raises TablesInUseError, or NotTheOwnerError.
     """
     wanted = _wanted(start, end)
     with begin() as connection:
@@ -71,7 +75,15 @@ def _make(begin: Begin, wanted: Mapping[str, tuple[str, datetime]], patience: Pa
             limit_waiting(connection)
             return _ensure(connection, wanted)
 
-    return patiently(once, patience)
+    try:
+        return patiently(once, patience)
+    except ProgrammingError as error:
+        if not isinstance(error.orig, psycopg.errors.InsufficientPrivilege):
+            raise
+        raise NotTheOwnerError(
+            f"there is no place yet for rows of {', '.join(wanted)}, and this login may not make one: do the same once "
+            "as the owner of the tables (deploy/postgresql/roles.sql)"
+        ) from None
 
 
 def patiently(once: Callable[[], T], patience: Patience) -> T:

@@ -45,8 +45,13 @@ def fit() -> None:
 
 def upgrade(connection: Connection, revision: str = "head") -> None:
     """Bring the schema up to a revision; one starter at a time."""
-    connection.exec_driver_sql("select pg_advisory_xact_lock(hashtext('tutormax schema'))")
+    take_turn(connection)
     command.upgrade(config(connection), revision)
+
+
+def take_turn(connection: Connection) -> None:
+    """Wait until nobody else changes the schema, and let nobody until this transaction ends."""
+    connection.exec_driver_sql("select pg_advisory_xact_lock(hashtext('tutormax schema'))")
 
 
 def downgrade(connection: Connection, revision: str = "base") -> None:

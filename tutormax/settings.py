@@ -69,7 +69,10 @@ class Settings(BaseSettings):
         "",
         description="Servers beyond this machine that may be spoken to without TLS: names, with * for any part of one.",
     )
-    data_dir: Path = Field(Path(".tutormax"), description="Where embedded servers keep their data, locks and logs.")
+    data_dir: Path = Field(
+        Path(".tutormax"),
+        description="Where embedded servers keep data, locks and logs; must be named for one beside a server of yours.",
+    )
 
     # Work, under the names the product's brief gives.
     data_gen_batch_size: int = Field(
@@ -271,12 +274,27 @@ class Settings(BaseSettings):
 
     @model_validator(mode="after")
     def _encrypted_beyond_this_machine(self) -> Self:
-        for name, url in (("DATABASE_URL", self.external_database_url), ("REDIS_URL", self.external_broker_url)):
+        broker = "DRAMATIQ_BROKER_URL" if self.broker_url else "REDIS_URL"
+        for variable, url in (("DATABASE_URL", self.external_database_url), (broker, self.external_broker_url)):
             wrong = url and transport.fault(url, self._plaintext_hosts)
             if wrong:
-                variable = "DRAMATIQ_BROKER_URL" if name == "REDIS_URL" and self.broker_url else name
                 allowed = "name the host in TUTORMAX_PLAINTEXT_HOSTS if the network between them is yours alone"
                 raise ValueError(f"{variable} {wrong}, or {allowed}")
+        return self
+
+    @model_validator(mode="after")
+    def _both_servers_or_none(self) -> Self:
+        named = {
+            "DATABASE_URL (or POSTGRES_HOST)": self.external_database_url is not None,
+            "REDIS_URL or DRAMATIQ_BROKER_URL": self.external_broker_url is not None,
+        }
+        # Each host would start one of its own beside the one that all share, and nobody would hear of it.
+        if len(set(named.values())) > 1 and "data_dir" not in self.model_fields_set:
+            [missing] = [variables for variables, there in named.items() if not there]
+            raise ValueError(
+                f"{missing} is missing beside the server that is named, and no other host would see one that this "
+                "process starts: name it, or TUTORMAX_DATA_DIR where an embedded one is meant"
+            )
         return self
 
     @property

@@ -19,6 +19,7 @@ def test_an_export_is_taken_in_judged_and_scored_though_workers_are_killed(
             "tutormax.ingest", "--organization", "Acme", "--timezone", "UTC", "--known-at", "event", *files
         )
         assert taken.returncode == 0, taken.stderr
+        assert f"the embedded one of {tmp_path / 'data'}" in taken.stderr
         with operator.running(*WORKER) as killed:
             operator.eventually(("tutormax", "jobs", "list", "--state", "done"), bool)
             kill(killed)

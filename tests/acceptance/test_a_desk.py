@@ -38,6 +38,7 @@ def test_everything_comes_up_works_is_well_and_stops_within_seconds(tmp_path: Pa
             assert time.monotonic() < end, operator.run("tutormax", "health", "all").stdout
             assert up.poll() is None
         judged = operator.run("tutormax.enqueue", "evaluate_tutor_performance", "--wait")
+        listed = operator.run("tutormax", "jobs", "list")
         doctor = operator.read("tutormax", "doctor")
         started = psutil.Process(up.pid).children(recursive=True)
         os.kill(up.pid, signal.SIGTERM)
@@ -45,6 +46,8 @@ def test_everything_comes_up_works_is_well_and_stops_within_seconds(tmp_path: Pa
         gone, left = psutil.wait_procs(started, timeout=15)
 
     assert judged.returncode == 0, judged.stderr
+    for told in (judged.stderr, listed.stderr, str(doctor)):
+        assert f"the embedded one of {tmp_path / 'data'}" in told
     assert [finding for finding in doctor if finding["level"] == "fault"] == []
     assert up.returncode == 0
     assert len(gone) >= 6

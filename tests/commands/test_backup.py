@@ -166,6 +166,23 @@ def test_a_backup_that_cannot_be_finished_leaves_none(models: Path, tmp_path: Pa
     assert list((tmp_path / "backups").iterdir()) == []
 
 
+def test_nothing_is_no_backup(empty: str, tmp_path: Path) -> None:
+    refused = tutormax("backup", str(tmp_path / "backups"), DATABASE_URL=empty)
+
+    assert (refused.returncode, "name yours by DATABASE_URL" in refused.stderr) == (1, True)
+    assert list((tmp_path / "backups").iterdir()) == []
+
+
+def test_a_backup_without_the_model_that_serves_is_refused(models: Path, tmp_path: Path) -> None:
+    champion = (models / "customer" / "churn_model_latest").readlink()
+
+    refused = tutormax("backup", str(tmp_path / "backups"), WORKER_MODEL_SAVE_PATH=str(tmp_path / "elsewhere"))
+
+    assert refused.returncode == 1
+    assert f"customer/{champion} serves and is not in {tmp_path / 'elsewhere'}" in refused.stderr
+    assert list((tmp_path / "backups").iterdir()) == []
+
+
 def test_the_program_is_as_old_as_the_server_or_else_the_oldest_newer_one(tmp_path: Path) -> None:
     programs = [tmp_path / str(version) for version in (13, 18, 16, 15)]
     for program in programs:

@@ -108,6 +108,7 @@ def test_taking_files_in_says_it(port: int, capsys: pytest.CaptureFixture[str], 
 
 def test_an_embedded_one_has_no_address_to_name(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.delenv("DATABASE_URL", raising=False)
+    monkeypatch.setenv("TUTORMAX_DATA_DIR", "here")
     settings.current.cache_clear()
     error = OperationalError(None, None, Exception("the socket is gone\nmore"))
 

@@ -216,3 +216,23 @@ def test_the_rules_of_kubernetes_are_the_rules_of_prometheus() -> None:
     files = sorted((DEPLOY / "prometheus" / "rules").glob("*.yml"))
 
     assert document["spec"]["groups"] == [group for path in files for group in loaded(path)["groups"]]
+
+
+def test_argo_cd_starts_the_migration_with_what_it_needs_and_not_after_what_waits_for_it() -> None:
+    documents = [
+        document
+        for path in sorted(KUBERNETES.glob("[!c]*/**/*.yml"))
+        for document in yaml.safe_load_all(path.read_text())
+        if document and "metadata" in document
+    ]
+    annotations = {
+        (each["kind"], each["metadata"]["name"]): each["metadata"].get("annotations", {}) for each in documents
+    }
+    migration = annotations.pop(("Job", "tutormax-migration"))
+
+    # Its ServiceAccount, Secret and ConfigMap come in Sync, not before it.
+    # A later wave waits for workers, and they for it.
+    assert migration["argocd.argoproj.io/hook"] == "Sync"
+    assert migration["argocd.argoproj.io/hook-delete-policy"] == "BeforeHookCreation"
+    assert [of for of, said in annotations.items() if any("argocd" in key for key in said)] == []
+    assert "argocd.argoproj.io/sync-wave" not in migration

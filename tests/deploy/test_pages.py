@@ -147,6 +147,19 @@ def test_a_block_of_commands_is_run_by_a_test_or_says_why_not(block: Block) -> N
         assert missing == [], f"{what} does not run {command}"
 
 
+def test_what_is_typed_on_a_machine_of_systemd_s_is_told_where_the_servers_are() -> None:
+    typed = [
+        command for block in BLOCKS for command in block.commands if "/opt/tutormax/bin/python -m tutormax" in command
+    ]
+    [dropin] = (DEPLOY / "systemd").glob("*.service.d/10-common.conf")
+    prefix = dropin.parent.name.removesuffix(".service.d")
+
+    assert len(typed) >= 5
+    assert [command for command in typed if not command.startswith(f"sudo systemd-run --unit={prefix}")] == []
+    assert "DATABASE_URL_FILE=" in dropin.read_text()
+    assert "WORKER_MODEL_SAVE_PATH=" in dropin.read_text()
+
+
 def telling(command: str) -> list[str]:
     """Return the words of a command by which one knows it again: its program, module and verb."""
     words = command.split()

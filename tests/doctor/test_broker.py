@@ -7,7 +7,7 @@ import pytest
 
 from tests.doctor.found import found
 from tests.faults.harness import Redis
-from tutormax import settings
+from tutormax import servers, settings
 from tutormax.doctor import Finding, Level, brokers
 
 
@@ -20,8 +20,9 @@ def server() -> Iterator[Redis]:
 
 
 @pytest.fixture
-def own(server: Redis, monkeypatch: pytest.MonkeyPatch) -> Iterator[Redis]:
+def own(server: Redis, endpoints: servers.Endpoints, monkeypatch: pytest.MonkeyPatch) -> Iterator[Redis]:
     """It, as it came, and as the broker of this process."""
+    assert endpoints.database_url
     be(monkeypatch, server.url)
     yield server
     client: Any = server.client()

@@ -42,6 +42,25 @@ def test_a_misspelt_setting_is_a_warning_that_says_what_may_be_meant() -> None:
     assert findings["setting TUTORMAX_DATADIR"].remedy == "unset it; it may mean TUTORMAX_DATA_DIR"
 
 
+def test_what_is_all_but_the_name_of_a_server_is_a_warning() -> None:
+    wrong = {"REDIS_URI", "REDIS_ULR", "DATABSE_URL", "DATABASE_URI", "POSTGRES_PASS", "POSTGRESQL_HOST"}
+
+    findings = found(machine.misspelt(dict.fromkeys(wrong, "x")))
+
+    assert findings.keys() == {f"setting {name}" for name in wrong}
+    assert findings["setting REDIS_URI"].remedy == "it may mean REDIS_URL; leave it if another program reads it"
+
+
+def test_what_other_programs_call_theirs_is_no_warning() -> None:
+    theirs = {
+        *("POSTGRES_PASSWORD_FILE", "POSTGRES_INITDB_ARGS", "POSTGRES_HOST_AUTH_METHOD", "POSTGRES_SERVICE_HOST"),
+        *("REDIS_ADDR", "REDIS_USER", "REDIS_PASSWORD_FILE", "REDIS_PORT", "REDIS_TLS_URL", "REDIS_SERVICE_PORT"),
+        *("DATABASE_NAME", "TEST_DATABASE_URL", "CELERY_BROKER_URL", "OTEL_EXPORTER_OTLP_TRACES_ENDPOINT"),
+    }
+
+    assert found(machine.misspelt(dict.fromkeys(theirs, "x"))) == {}
+
+
 def test_a_place_that_cannot_be_written_is_a_fault(tmp_path: Path) -> None:
     (tmp_path / "file").touch()
     limits = settings.load(WORKER_MODEL_SAVE_PATH=str(tmp_path / "file" / "models"))

@@ -1,12 +1,13 @@
 """A daemon's tick for a process of its own, by a clock that a test moves."""
 
-from datetime import timedelta
+from datetime import datetime, timedelta
 from multiprocessing.connection import Connection
 from zoneinfo import ZoneInfo
 
 from schedules.slots import Every, cron
 from schedules.tick import CatchUp, Entry, tick
 from tutormax import db
+from tutormax.db import Begin
 from tutormax.jobs import Job, JobActor
 
 
@@ -22,10 +23,15 @@ ENTRIES = (
 )
 
 
+def tick_at(instant: datetime, begin: Begin) -> None:
+    """Tick where every clock shows the same."""
+    tick(ENTRIES, instant, begin, clock=lambda _: instant)
+
+
 def tick_when_told(database_url: str, clock: Connection) -> None:
     """Tick at each instant that comes, and send it back when that is done."""
     begin = db.connect(database_url).begin
     while True:
         instant = clock.recv()
-        tick(ENTRIES, instant, begin)
+        tick_at(instant, begin)
         clock.send(instant)

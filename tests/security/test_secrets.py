@@ -49,6 +49,7 @@ def test_a_secret_out_of_a_file_is_used_and_not_shown(tmp_path: Path, monkeypatc
     (tmp_path / "url").write_text(f"postgresql://tutormax:{SECRET}@127.0.0.1/tutormax\n")
     monkeypatch.delenv("DATABASE_URL", raising=False)
     monkeypatch.setenv("DATABASE_URL_FILE", str(tmp_path / "url"))
+    monkeypatch.setenv("REDIS_URL", "redis://localhost")
 
     made = settings.load()
 

@@ -76,6 +76,7 @@ def test_a_setting_that_would_speak_in_the_clear_stops_the_process_without_telli
 @pytest.mark.parametrize("patterns", ["db.example", "other, *.example", "*"])
 def test_hosts_may_be_named_that_need_no_encryption(monkeypatch: pytest.MonkeyPatch, patterns: str) -> None:
     monkeypatch.setenv("DATABASE_URL", "postgresql://tutormax@db.example/tutormax")
+    monkeypatch.setenv("REDIS_URL", "redis://localhost")
     monkeypatch.setenv("TUTORMAX_PLAINTEXT_HOSTS", patterns)
 
     assert settings.load().external_database_url == "postgresql+psycopg://tutormax@db.example/tutormax"
@@ -83,6 +84,7 @@ def test_hosts_may_be_named_that_need_no_encryption(monkeypatch: pytest.MonkeyPa
 
 def test_postgres_host_beyond_this_machine_means_a_checked_certificate(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.delenv("DATABASE_URL", raising=False)
+    monkeypatch.setenv("REDIS_URL", "redis://localhost")
     monkeypatch.setenv("POSTGRES_HOST", AWAY)
     monkeypatch.setenv("POSTGRES_CA", "/etc/ca.pem")
 

@@ -11,6 +11,8 @@ import orjson
 from rich.console import Console
 from rich.table import Table
 
+from tutormax import servers, settings
+
 # Where nobody says how wide the screen is (a pipe, a file), the widest table fits.
 console = Console(highlight=False, width=None if sys.stdout.isatty() else 150)
 complaints = Console(stderr=True, highlight=False)
@@ -68,6 +70,12 @@ def instant(value: datetime | None) -> str:
 def plain(row: Mapping[str, Any]) -> dict[str, Any]:
     """Return a row without what is empty."""
     return {name: value for name, value in row.items() if value is not None}
+
+
+def say_where() -> None:
+    """Say on standard error that the database is an embedded one, where it is."""
+    if told := servers.notice(settings.current()):
+        complaints.print(told, style="dim", markup=False, soft_wrap=True)
 
 
 def who() -> str:

@@ -16,7 +16,7 @@ from tutormax.settings import Settings
 
 OLDEST_MAJOR = 15
 AHEAD = timedelta(days=31)
-GRANT = "as the owner of the tables: psql -f deploy/postgresql/roles.sql, then grant tutormax_product to {}"
+GRANT = "as a superuser: psql -f deploy/postgresql/roles.sql, then grant tutormax_product to {}"
 
 
 def examine(limits: Settings) -> Iterator[Finding]:
@@ -34,7 +34,7 @@ def examine(limits: Settings) -> Iterator[Finding]:
 
 
 def _look(connection: Connection, limits: Settings) -> Iterator[Finding]:
-    yield _version(connection)
+    yield _version(connection, limits)
     yield _clock(connection)
     migrations = _migrations(connection)
     yield from migrations
@@ -52,10 +52,11 @@ def _disposed(engine: Engine) -> Iterator[None]:
         engine.dispose()
 
 
-def _version(connection: Connection) -> Finding:
+def _version(connection: Connection, limits: Settings) -> Finding:
     told = connection.execute(text("select current_setting('server_version')")).scalar_one()
     major = int(connection.execute(text("select current_setting('server_version_num')::integer / 10000")).scalar_one())
-    said = f"PostgreSQL {told} answers"
+    where = f", the embedded one of {limits.data_dir.absolute()}" if servers.is_embedded(limits) else ""
+    said = f"PostgreSQL {told} answers{where}"
     if major < OLDEST_MAJOR:
         return fault("postgresql", said, f"upgrade it to {OLDEST_MAJOR} or newer: older ones are not tested")
     return well("postgresql", said)

@@ -22,6 +22,10 @@ PINNED = re.compile(r"^([\w.-]+)==([\w.]+) \\$", re.MULTILINE)
 PREFIXES = ("TUTORMAX_", "WORKER_", "DRAMATIQ_")
 # Read by Dramatiq itself.
 NOT_OURS = frozenset({"DRAMATIQ_WORKER_ID"})
+# Other programs have variables that begin so as well (POSTGRES_INITDB_ARGS, REDIS_USER): told is of what is as like
+# one of ours as REDIS_URI is to REDIS_URL.
+SERVERS = ("DATABASE_", "REDIS_", "POSTGRES_")
+ALIKE = 0.86
 
 MEGABYTE = 1024 * 1024
 # A model and its report are a few megabytes, a log that nobody rotates is not.
@@ -61,13 +65,17 @@ def _installed(name: str) -> str | None:
 
 def misspelt(environment: Mapping[str, str] = os.environ) -> Iterator[Finding]:
     """Look for variables that look like settings of ours and are none."""
+    said = "is none of ours and changes nothing"
     known = {settings.variable_of(name) for name in Settings.model_fields}
     known |= {f"{name}_FILE" for name in known} | NOT_OURS
+    servers_named = [name for name in known if name.startswith(SERVERS)]
     for name in sorted(environment):
         if name.startswith(PREFIXES) and name not in known:
             close = difflib.get_close_matches(name, known, n=1)
             meant = f"it may mean {close[0]}" if close else "python -m tutormax settings lists all that there are"
-            yield warning(f"setting {name}", "is none of ours and changes nothing", f"unset it; {meant}")
+            yield warning(f"setting {name}", said, f"unset it; {meant}")
+        elif name not in known and (close := difflib.get_close_matches(name, servers_named, n=1, cutoff=ALIKE)):
+            yield warning(f"setting {name}", said, f"it may mean {close[0]}; leave it if another program reads it")
 
 
 def disk(limits: Settings, *, scarce: int = SCARCE_BYTES, full: int = FULL_BYTES) -> Iterator[Finding]:

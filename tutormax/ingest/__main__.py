@@ -44,7 +44,7 @@ def main(arguments: Sequence[str] | None = None, begin: Begin | None = None) -> 
     given = _parser().parse_args(arguments)
     try:
         if begin is None:
-            _prepare_database()
+            _prepare_database(errors)
         with _sink(given.report) as sink, display.progress(errors) as bars:
             reports = ingest_files(
                 begin or db.transaction,
@@ -149,8 +149,10 @@ def _terms(given: argparse.Namespace) -> Terms:
     return Terms(given.organization, datetime.now(UTC), given.timezone, given.known_at, given.max_refused_share)
 
 
-def _prepare_database() -> None:
-    """Bring an embedded database up to date; of another one only see that it is."""
+def _prepare_database(errors: Console) -> None:
+    """Bring an embedded database up to date and say which it is; of another one only see that it is."""
+    if told := servers.notice(settings.current()):
+        errors.print(told, style="dim", markup=False, soft_wrap=True)
     embedded = servers.is_embedded(settings.current())
     with db.transaction() as connection:
         (schema.upgrade if embedded else schema.check)(connection)

@@ -17,7 +17,16 @@ if TYPE_CHECKING:
 
     from tutormax.settings import Settings
 
-__all__ = ["Endpoints", "ServerStartError", "embedded", "endpoints", "endpoints_for", "is_embedded", "program"]
+__all__ = [
+    "Endpoints",
+    "ServerStartError",
+    "embedded",
+    "endpoints",
+    "endpoints_for",
+    "is_embedded",
+    "notice",
+    "program",
+]
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,6 +58,13 @@ def endpoints_for(settings: Settings) -> Endpoints:
 def is_embedded(settings: Settings) -> bool:
     """Tell whether the database is ours, so that it may be migrated without being asked."""
     return settings.external_database_url is None
+
+
+def notice(settings: Settings) -> str:
+    """Return what a command says before it acts on an embedded database: another may have been meant; else nothing."""
+    if not is_embedded(settings):
+        return ""
+    return f"Nothing names a PostgreSQL: this is the embedded one of {settings.data_dir.absolute()}."
 
 
 @contextmanager

@@ -2,14 +2,13 @@
 -- One row for each, now marked as rung; none that was rung for a moment ago. Of those that went silent twice, of whatever
 -- queue, one at a time: one of them may kill its workers, which serve several queues, and the others would be taken for
 -- guilty, having died with it. None waits for longer than a minute for its turn.
+-- A silence is counted in recoveries when somebody takes the job over: a silent job with one has gone silent twice, a
+-- running one with two has, and was taken over since.
 with silent as (
     select
         job_id,
-        recoveries > 0 and lease_until > clock_timestamp() - interval '1 minute' as suspect,
-        row_number() over (
-            partition by recoveries > 0 and lease_until > clock_timestamp() - interval '1 minute'
-            order by lease_until
-        ) as turn
+        lease_until,
+        recoveries > 0 and lease_until > clock_timestamp() - interval '1 minute' as suspect
     from jobs
     where
         state = 'running'
@@ -17,6 +16,14 @@ with silent as (
         and not cancel_requested
         and lease_until < clock_timestamp()
         and (rung_at is null or rung_at < clock_timestamp() - make_interval(secs => :ring_again))
+),
+
+queued as (
+    select
+        job_id,
+        suspect,
+        row_number() over (partition by suspect order by lease_until) as turn
+    from silent
 ),
 
 watched as (
@@ -37,12 +44,12 @@ watched as (
 due as (
     select jobs.job_id
     from jobs
-    inner join silent on jobs.job_id = silent.job_id
+    inner join queued on jobs.job_id = queued.job_id
     cross join watched
     where
         jobs.state = 'running'
         and jobs.lease_until < clock_timestamp()
-        and silent.turn <= case when not silent.suspect then :most when watched.suspects = 0 then 1 else 0 end
+        and queued.turn <= case when not queued.suspect then :most when watched.suspects = 0 then 1 else 0 end
     for update of jobs skip locked
 )
 

@@ -34,7 +34,7 @@ def test_an_error_in_the_making_comes_to_whoever_uses() -> None:
 
 
 def test_nothing_more_is_made_once_the_user_has_stopped() -> None:
-    made = []
+    made, before = [], threading.enumerate()
 
     def items() -> Iterator[int]:
         for number in range(100):
@@ -45,4 +45,4 @@ def test_nothing_more_is_made_once_the_user_has_stopped() -> None:
         next(coming)
 
     assert len(made) <= 2
-    assert not [thread for thread in threading.enumerate() if thread.name.startswith("ThreadPoolExecutor")]
+    assert threading.enumerate() == before

@@ -36,7 +36,8 @@ def rows(heading: str) -> list[list[str]]:
 def test_the_flags_that_managers_read_are_those_of_the_statement() -> None:
     sql = (ROOT / "tutormax" / "sql" / "evaluation" / "judge.sql").read_text()
     greens, reds = (
-        re.findall(r"(\w+) (>=|<=|=|<|>) ([\d.]+)", of) for of in re.findall(r"array\[(.*?)\]", sql, re.DOTALL)
+        re.findall(r"(\w+) (>=|<=|=|<|>) ([\d.]+)", of)
+        for of in re.findall(r"num_nonnulls\((.*?)\)::smallint", sql, re.DOTALL)
     )
     flags = [(*green, *red[1:]) for green, red in zip(greens, reds, strict=True)]
     assert [name for name, *_ in greens] == [name for name, *_ in reds]

@@ -5,6 +5,7 @@ import tempfile
 import threading
 import time
 from collections.abc import Callable, Sequence
+from contextlib import closing
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -105,8 +106,9 @@ def run(terms: Terms, tell: Tell) -> Verdict:
     with (
         tempfile.TemporaryDirectory(prefix="tutormax-storm-") as directory,
         cluster(Path(directory), plant=terms.plant) as running,
+        # Whatever this process rings afterwards is rung elsewhere.
+        closing(broker.install()),
     ):
-        broker.install()
         producer = Producer(terms.seed, terms.jobs, terms.seconds, lambda: _waiting(running))
         strikes = plan.plan(terms.seed, kills=terms.kills, faults=terms.faults, gentle=terms.gentle)
         nemesis = Nemesis(running, producer, strikes, lambda struck: tell(line_of(struck)))

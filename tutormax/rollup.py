@@ -9,7 +9,7 @@ from sqlalchemy import Connection, text
 
 from tutormax import queries
 
-# Marks whose days one statement sums up: a few seconds of work.
+# One statement sums up the days of so many marks, the last day whole: a few seconds of work.
 MOST_AT_ONCE = 500_000
 DAY = timedelta(days=1)
 
@@ -44,7 +44,7 @@ def sum_up_some(connection: Connection, *, tutor_id: int | None = None, at_once:
             "starts": _midnight(span.first),
             "ends": _midnight(span.last) + DAY,
         }
-        connection.execute(queries.load("rollup/sum_up_days"), {**whose, **days, "marks": span.marks})
+        connection.execute(queries.load("rollup/sum_up_days"), {**whose, **days})
     return bool(span.marks == at_once)
 
 

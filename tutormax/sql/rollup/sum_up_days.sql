@@ -1,9 +1,8 @@
 -- sum_up_days: what did tutors do on the days that were touched?
--- One row for each of at most :marks pairs of a tutor and a day (UTC) from :first to :last that have marks, of all tutors or
--- of one: removes their marks, notes for which tutors judgements may have counted the facts as they were, and sums them up
--- anew; a day whose facts are gone has zeros. :starts and :ends are the instants around these days, so that few partitions
--- are met; :marks tells the planner how many pairs there are. Facts and marks are those of one snapshot; the marks of all
--- other pairs stay.
+-- One row for each pair of a tutor and a day (UTC) from :first to :last that has marks, of all tutors or of one: removes the
+-- marks, notes for which tutors judgements may have counted the facts as they were, and sums them up anew; a day whose facts
+-- are gone has zeros. :starts and :ends are the instants around these days, so that few partitions are met. All of it sees
+-- one snapshot: a mark that comes meanwhile is neither counted nor removed.
 with touched as materialized (
     select
         tutor_id,
@@ -16,14 +15,14 @@ with touched as materialized (
         day between :first and :last
         and (cast(:tutor_id as integer) is null or tutor_id = :tutor_id)
     group by tutor_id, day
-    order by tutor_id, day
-    limit :marks
 ),
 
+-- Not joined with the pairs: the planner, which mostly saw the table empty, would compare each mark with each of them.
 taken as (
     delete from touched_days
-    using touched
-    where touched_days.tutor_id = touched.tutor_id and touched_days.day = touched.day
+    where
+        day between :first and :last
+        and (cast(:tutor_id as integer) is null or tutor_id = :tutor_id)
 ),
 
 noted as (

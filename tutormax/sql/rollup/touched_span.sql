@@ -1,6 +1,6 @@
 -- touched_span: which days are to be summed up next?
 -- One row: how many marks there are of the oldest days, of all tutors or of one, and the first and the last of these days.
--- So many whole days as hold :most marks; null where there are none.
+-- So many whole days as hold :most marks, the last of which may hold more; null where there are none.
 with oldest as (
     select day
     from touched_days

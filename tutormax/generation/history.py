@@ -10,7 +10,7 @@ from tutormax import partitions
 from tutormax.errors import PermanentError
 from tutormax.generation import instants, marketplace, organizations, truth
 from tutormax.generation.instants import DAY
-from tutormax.generation.past import Progress, analyze, write_past
+from tutormax.generation.past import Progress, conclude, write_past
 from tutormax.generation.process import Parameters
 from tutormax.generation.store import Store, Written
 
@@ -62,6 +62,5 @@ def make_history(
             add=partial(store.add, until=until),
             progress=progress,
         )
-    truth.save(connection, organization_id, past.saved)
-    analyze(connection)
+    conclude(connection, organization_id, past.saved)
     return HistorySummary(organization_id, days, past.rows)

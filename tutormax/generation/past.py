@@ -1,13 +1,14 @@
 """Writing the past of a marketplace: day after day until an instant, the next days told while some are stored."""
 
 from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 
 from sqlalchemy import Connection
 
 from tutormax import planner
 from tutormax.ahead import Ahead
-from tutormax.generation import instants, marketplace, truth
+from tutormax.generation import archive, instants, marketplace, truth
 from tutormax.generation.instants import DAY
 from tutormax.generation.marketplace import Marketplace, Told
 from tutormax.generation.store import Store, Written
@@ -35,8 +36,9 @@ def write_past(store: Store, opened: Marketplace, until: int, *, add: Add, progr
     """
     first_day, last_day = opened.world.day, instants.day_of(until)
     truth.begin(store.connection, store.organization_id, opened.world)
-    written, late, current = add(marketplace.already_there(opened)), [Told.nothing()], opened
+    late, current = [Told.nothing()], opened
     with Ahead(_blocks(opened, last_day)) as blocks:
+        written = add(marketplace.already_there(opened))
         for block in blocks:
             current = block.after
             written += add(block.told)
@@ -52,9 +54,12 @@ def write_past(store: Store, opened: Marketplace, until: int, *, add: Add, progr
     return Past(written, Saved(current, Told.concatenated(late), until))
 
 
-def analyze(connection: Connection) -> None:
-    """Show the planner what was written."""
-    planner.count_anew(connection, "tutors", "students", "sessions", "student_feedback", "tutor_events")
+def conclude(connection: Connection, organization_id: int, saved: Saved) -> None:
+    """Remember a world as it is left, packed while the planner is shown what was written."""
+    with ThreadPoolExecutor(max_workers=1) as packing:
+        morning = packing.submit(archive.packed, saved.marketplace, saved.late)
+        planner.count_anew(connection, "tutors", "students", "sessions", "student_feedback", "tutor_events")
+        truth.advance(connection, organization_id, saved.written_until, morning=morning.result())
 
 
 @dataclass(frozen=True, slots=True)

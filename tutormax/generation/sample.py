@@ -2,6 +2,7 @@
 
 import math
 import sys
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from datetime import date, datetime
 
@@ -14,7 +15,7 @@ from tutormax.generation import instants, marketplace, organizations, truth
 from tutormax.generation.history import PARTITIONS_AHEAD
 from tutormax.generation.instants import DAY
 from tutormax.generation.marketplace import Told
-from tutormax.generation.past import Progress, analyze, write_past
+from tutormax.generation.past import Progress, conclude, write_past
 from tutormax.generation.process import Flags, Integers, Parameters
 from tutormax.generation.rows import Sessions, Status
 from tutormax.generation.store import Store, Written
@@ -82,8 +83,11 @@ def make_sample(
     few = sessions <= held_at_once
     while True:
         first_day = until // DAY - days
-        partitions.ensure(connection, instants.as_datetime(first_day * DAY), end + PARTITIONS_AHEAD)
-        opened = marketplace.opened(Parameters(tutors=tutors), seed, first_day)
+        # Eight months are lived before the first that is stored; PostgreSQL makes room meanwhile.
+        with ThreadPoolExecutor(max_workers=1) as living:
+            opening = living.submit(marketplace.opened, Parameters(tutors=tutors), seed, first_day)
+            partitions.ensure(connection, instants.as_datetime(first_day * DAY), end + PARTITIONS_AHEAD)
+            opened = opening.result()
         try:
             with connection.begin_nested(), Store(connection, organization_id, seed) as store:
                 newest = _Newest(store, until, sessions, hold_all=few)
@@ -92,8 +96,7 @@ def make_sample(
         except _TooFewDaysError:
             days, few = 2 * days, True
             continue
-        truth.save(connection, organization_id, replace(past.saved, late=newest.without_dropped(past.saved.late)))
-        analyze(connection)
+        conclude(connection, organization_id, replace(past.saved, late=newest.without_dropped(past.saved.late)))
         return SampleSummary(organization_id, name, written)
 
 

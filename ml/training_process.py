@@ -15,6 +15,7 @@ from pathlib import Path
 import msgspec
 
 from ml.training_told import Outcome, Request, Told
+from tutormax import settings
 from tutormax.errors import PermanentError, TransientError
 
 # How long an interruption waits for us to come round.
@@ -111,6 +112,8 @@ def _environment(database_url: str) -> Mapping[str, str]:
     inherited = {name: value for name, value in os.environ.items() if name != "DATABASE_URL_FILE"}
     return inherited | {
         "DATABASE_URL": database_url,
+        # Where servers are embedded, only that one is named.
+        "TUTORMAX_DATA_DIR": str(settings.current().data_dir.absolute()),
         "PYTHONPATH": f"{CODE}{os.pathsep}{found}" if found else str(CODE),
         # The horizons are learnt side by side; libraries that add threads of their own would only wait for each other.
         "OMP_NUM_THREADS": "1",

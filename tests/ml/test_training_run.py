@@ -25,7 +25,7 @@ from ml.gate import Decision, Verdict
 from ml.registry import ModelStatus, Registered
 from ml.training_process import TrainingFailedError, TrainingRefusedError
 from ml.training_told import Outcome, Request
-from tutormax import db, schema, servers
+from tutormax import db, schema, servers, settings
 from tutormax.generation.history import make_history
 from tutormax.generation.process import Parameters
 from tutormax.populations import Population
@@ -309,6 +309,21 @@ def test_a_child_does_not_outlive_the_process_that_started_it(url: str, own: Eng
 
 def fake(code: str) -> list[str]:
     return [sys.executable, "-c", code]
+
+
+def test_a_child_of_a_process_with_embedded_servers_has_settings(
+    request_: Request, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    # As a newcomer starts it: nothing is named, and the servers are those of this directory.
+    monkeypatch.chdir(tmp_path)
+    for name in ("DATABASE_URL", "REDIS_URL", "DRAMATIQ_BROKER_URL", "TUTORMAX_DATA_DIR"):
+        monkeypatch.delenv(name, raising=False)
+    settings.current.cache_clear()
+    told = "from tutormax import settings; print('{\"error\": \"here: ' + str(settings.current().data_dir) + '\"}')"
+
+    with pytest.raises(TrainingFailedError, match=f"here: {tmp_path / '.tutormax'}"):
+        training_process.run(request_, database_url="postgresql://here/x", progress=silent, command=fake(told))
+    settings.current.cache_clear()
 
 
 @pytest.mark.parametrize(

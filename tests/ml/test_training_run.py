@@ -322,7 +322,7 @@ def test_a_child_of_a_process_with_embedded_servers_has_settings(
     told = "from tutormax import settings; print('{\"error\": \"here: ' + str(settings.current().data_dir) + '\"}')"
 
     with pytest.raises(TrainingFailedError, match=f"here: {tmp_path / '.tutormax'}"):
-        training_process.run(request_, database_url="postgresql://here/x", progress=silent, command=fake(told))
+        training_process.run(request_, database_url="postgresql://127.0.0.1/x", progress=silent, command=fake(told))
     settings.current.cache_clear()
 
 

@@ -99,11 +99,10 @@ def _end(child: subprocess.Popen[bytes]) -> None:
     if child.poll() is None:
         os.killpg(child.pid, signal.SIGKILL)
     child.wait()
-    for pipe in (child.stdin, child.stdout):
+    for pipe in filter(None, (child.stdin, child.stdout)):
         # Of what one that is gone was still to be told; why it went is being told.
         with suppress(BrokenPipeError):
-            if pipe is not None:
-                pipe.close()
+            pipe.close()
 
 
 def _environment(database_url: str) -> Mapping[str, str]:

@@ -65,21 +65,18 @@ def sheets(figures: Sequence[Kept]) -> list[Sheet]:
 
 
 def _stage(name: str, measured: Mapping[str, Kept]) -> Sequence[str]:
-    def said(aspect: Aspect, form: str = ".3g") -> str:
-        return f"{measured[aspect]['value']:{form}}" if aspect in measured else ""
-
-    def times(wall: Aspect, cpu: Aspect) -> str:
-        return f"{said(wall)} x ({said(cpu)})" if wall in measured else ""
+    def said(form: str, *aspects: Aspect) -> str:
+        return form.format(*(measured[each]["value"] for each in aspects)) if measured.keys() >= {*aspects} else ""
 
     return (
         name,
-        f"{said(Aspect.WALL)} s",
-        f"{said(Aspect.CLIENT_CPU)} + {said(Aspect.SERVER_CPU)} s",
-        f"{said(Aspect.CLIENT_PEAK, '.0f')}, {said(Aspect.SERVER_PEAK, '.0f')} MiB",
-        said(Aspect.RATE, ",.0f"),
-        f"{said(Aspect.A_TUTOR)} ms",
-        times(Aspect.TO_LIMIT, Aspect.CPU_TO_LIMIT),
-        times(Aspect.ORM, Aspect.ORM_CPU),
+        said("{:.3g} s", Aspect.WALL),
+        said("{:.3g} + {:.3g} s", Aspect.CLIENT_CPU, Aspect.SERVER_CPU),
+        said("{:.0f}, {:.0f} MiB", Aspect.CLIENT_PEAK, Aspect.SERVER_PEAK),
+        said("{:,.0f}", Aspect.RATE),
+        said("{:.3g} ms", Aspect.A_TUTOR),
+        said("{:.3g} x ({:.3g})", Aspect.TO_LIMIT, Aspect.CPU_TO_LIMIT),
+        said("{:.3g} x ({:.3g})", Aspect.ORM, Aspect.ORM_CPU),
     )
 
 

@@ -45,11 +45,11 @@ class Reading(Generic[T]):
 
     def get(self, until: float) -> Seen[T]:
         """Return what is seen by an instant of the monotonic clock; raise what the look raises, or TimeoutError."""
+        # Of what was begun, also if it has ended since: whoever looks at several stores waits for them in turn.
+        begun, self._begun = self._begun, None
         seen = self._seen
         if seen is not None and self._within(self._fresh_seconds):
             return seen
-        # Of what was begun, also if it has ended since: whoever looks at several stores waits for them in turn.
-        begun, self._begun = self._begun, None
         try:
             return self._attempt.result(until - time.monotonic(), begun)
         except TimeoutError:

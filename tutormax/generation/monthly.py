@@ -29,8 +29,7 @@ class Facts:
 
 def append(connection: Connection, facts: Iterable[Facts]) -> None:
     """Append facts to the months in which they happened, which must be there, and mark the days of those that count."""
-    with begun(facts) as coming:
-        copying.store(connection, coming)
+    copying.append(connection, _rows(facts))
 
 
 def begun(facts: Iterable[Facts]) -> Ahead[Piece]:

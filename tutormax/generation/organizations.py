@@ -3,7 +3,7 @@
 from sqlalchemy import Connection, delete, select
 from sqlalchemy.dialects.postgresql import insert
 
-from tutormax import writers
+from tutormax import rollup, writers
 from tutormax.errors import PermanentError
 from tutormax.generation.truth import worlds
 from tutormax.tables import organizations, sessions, student_feedback, students, tutor_events, tutors
@@ -33,5 +33,7 @@ def find(connection: Connection, name: str) -> int | None:
 def clear(connection: Connection, name: str) -> None:
     """Remove a synthetic organization's world and every row of it; the organization itself stays."""
     organization_id = synthetic(connection, name)
+    # Before the rows, as `writers` says: with tutors go their judgements.
+    rollup.lock(connection)
     for table in (student_feedback, tutor_events, sessions, worlds, tutors, students):
         connection.execute(delete(table).where(table.c.organization_id == organization_id))

@@ -1,13 +1,14 @@
 """A slower result is seen; a machine that is slower as a whole is not taken for one."""
 
 import random
+from dataclasses import replace
 from pathlib import Path
 
 import orjson
 import pytest
 
 from tests.benchmarks.comparison import main
-from tests.benchmarks.scale import Costs, Station, simulate
+from tests.benchmarks.scale import HOST_CORES, LOAD, POSTGRES_CORES, Costs, Station, simulate
 
 
 def result(file: Path, *figures: tuple[str, float, str, bool]) -> str:
@@ -73,6 +74,19 @@ def test_the_simulation_agrees_with_what_is_known_of_one_queue() -> None:
         stays.append(station.serve(at, chance) - at)
 
     assert sum(stays) / len(stays) == pytest.approx(0.005, rel=0.1)
+
+
+def test_what_one_station_can_serve_is_by_its_cost_and_its_servers() -> None:
+    cheap = Costs(worker_seconds=1e-6, postgres_seconds=1e-6, redis_seconds=1e-6, wal_bytes=0)
+
+    by_redis, by_postgres, by_workers = (
+        simulate(replace(cheap, **{of: 0.01}), 2).jobs_per_second / LOAD
+        for of in ("redis_seconds", "postgres_seconds", "worker_seconds")
+    )
+
+    assert by_redis == pytest.approx(1 / 0.01)
+    assert by_postgres == pytest.approx(POSTGRES_CORES / 0.01)
+    assert by_workers == pytest.approx(2 * HOST_CORES / 0.01)
 
 
 def test_more_hosts_do_more_until_another_station_is_the_narrowest() -> None:

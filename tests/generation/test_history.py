@@ -81,6 +81,14 @@ def test_the_agenda_holds_bookings_for_more_than_a_week(connection: Connection) 
     assert all(row[7] <= END for row in ahead)
 
 
+def test_tutors_are_known_by_the_subjects_they_teach(connection: Connection) -> None:
+    tables = rows_of(connection, written(connection).organization_id)
+
+    known = {row[0]: set(row[2]) for row in tables["tutors"]}
+    assert all(row[4] in known[row[1]] for row in tables["sessions"])
+    assert len({frozenset(subjects) for subjects in known.values()}) > 3
+
+
 def test_first_sessions_are_first_in_every_table(connection: Connection) -> None:
     organization = written(connection).organization_id
 

@@ -20,8 +20,8 @@ def evaluate_tutor_performance(job: Job, window_end: datetime | None = None) -> 
     """Judge every active tutor over the windows that end at one quarter hour, the latest unless another is named.
 
     Reads:   tutors, sessions, student_feedback, tutor_events
-    Writes:  tutor_days; tutor_performance_metrics, a row for each tutor and window that came out other than before, and
-             again those that late facts belong to; evaluations
+    Writes:  tutor_days; tutor_windows; evaluations; tutor_performance_metrics, a row for each tutor and window that
+             came out other than before, and again those that late facts belong to
     Again:   replaces the same rows; corrections go on where they were left
     Sends:   predict_churn_for_tutor for each tutor whose tier fell
     """
@@ -42,7 +42,7 @@ def evaluate_single_tutor(job: Job, tutor_id: int) -> EvaluationSummary:
     """Judge one tutor over the windows that end at the latest quarter hour.
 
     Reads:   tutors, sessions, student_feedback, tutor_events
-    Writes:  tutor_days; tutor_performance_metrics, a row for each window that came out other than before
+    Writes:  tutor_days; tutor_windows; tutor_performance_metrics, a row for each window that came out other than before
     Again:   replaces the same rows
     Sends:   predict_churn_for_tutor if the tutor's tier fell
     """

@@ -19,7 +19,15 @@ from tutormax.generation import organizations as generated
 from tutormax.ingest import organization as ingested
 from tutormax.jobs import Request
 from tutormax.jobs import insert as insert_jobs
-from tutormax.tables import audit_log, jobs, metadata, touched_days, tutor_performance_metrics, tutors
+from tutormax.tables import (
+    audit_log,
+    jobs,
+    metadata,
+    touched_days,
+    tutor_performance_metrics,
+    tutor_windows,
+    tutors,
+)
 from tutormax.tutors import UnknownTutorError
 from tutormax.windows import Window
 
@@ -49,6 +57,8 @@ def known_tutor(connection: Connection, external_id: str) -> int:
     )
     rollup.sum_up(connection)
     connection.execute(insert(touched_days).values(tutor_id=tutor, day=NOW.date()))
+    sums = {column.name: 1 for column in tutor_windows.columns}
+    connection.execute(insert(tutor_windows).values(sums | {"tutor_id": tutor, "ends_on": NOW.date()}))
     insert_jobs(connection, [Request("predict_churn_for_tutor", "prediction", {"tutor_id": tutor, "reason": "a test"})])
     return tutor
 

@@ -6,7 +6,7 @@ has changed is written.
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from datetime import UTC, datetime, time, timedelta
+from datetime import UTC, date, datetime, time, timedelta
 from enum import StrEnum
 from typing import NamedTuple, cast
 
@@ -14,7 +14,7 @@ from sqlalchemy import Connection, delete, func, select, update
 from sqlalchemy.dialects.postgresql import insert
 
 from tutormax import queries, rollup
-from tutormax.tables import evaluations, touched_tutors
+from tutormax.tables import evaluations, touched_tutors, tutor_windows
 from tutormax.tutors import active_tutors, require_tutor
 from tutormax.windows import WINDOW_DAYS, Window
 
@@ -76,7 +76,11 @@ def judge_tutors(connection: Connection, window: Window) -> EvaluationSummary:
     rollup.sum_up(connection)
     rollup.lock(connection)
     active = active_tutors(connection, window.end)
-    written = _judge(connection, _to_judge(connection, window, active))
+    previous = _previous(connection, window)
+    if previous is None or _day(previous) < _day(window.end):
+        # Late facts still change judgements of yesterday, and of few days before.
+        connection.execute(delete(tutor_windows).where(tutor_windows.c.ends_on < _day(window.end) - DAY))
+    written = _judge(connection, _to_judge(connection, window, active, previous))
     connection.execute(insert(evaluations).values(window_end=window.end).on_conflict_do_nothing())
     connection.execute(update(touched_tutors).values(counted_at=window.end))
     # Before any correction: a fall that late facts move into the past is still news.
@@ -117,10 +121,12 @@ def _settle_until(connection: Connection, last: Judgement) -> None:
     connection.execute(rest.values(earliest=last.window_end + MOMENT))
 
 
-def _to_judge(connection: Connection, window: Window, active: Sequence[int]) -> list[Judgement]:
+def _to_judge(
+    connection: Connection, window: Window, active: Sequence[int], previous: datetime | None
+) -> list[Judgement]:
     rows = connection.execute(
         queries.load("evaluation/tutors_to_judge"),
-        {"active": list(active), "window_end": window.end, "previous": _previous(connection, window)},
+        {"active": list(active), "window_end": window.end, "previous": previous},
     )
     return [Judgement(row.tutor_id, window.end, row.active) for row in rows]
 
@@ -136,6 +142,7 @@ def _judge(connection: Connection, judgements: Sequence[Judgement]) -> int:
         return 0
     passed = {(one.tutor_id, one.window_end): one for one in [*_after(connection, judgements), *judgements]}
     tutor_ids, window_ends, actives = zip(*passed.values(), strict=True)
+    _sum_up_windows(connection, tutor_ids, window_ends)
     result = connection.execute(
         queries.load("evaluation/judge"),
         {
@@ -146,6 +153,15 @@ def _judge(connection: Connection, judgements: Sequence[Judgement]) -> int:
         },
     )
     return result.rowcount
+
+
+def _sum_up_windows(connection: Connection, tutor_ids: Sequence[int], window_ends: Sequence[datetime]) -> None:
+    """Keep what the whole days of these windows add up to, where that is not kept since an earlier quarter hour."""
+    # Each once, and here: of how many PostgreSQL would find distinct, its planner has no idea.
+    ids, days = zip(*{(tutor_id, _day(end)) for tutor_id, end in zip(tutor_ids, window_ends, strict=True)}, strict=True)
+    span = {"first_day": min(days) - max(WINDOW_DAYS) * DAY, "last_day": max(days)}
+    pairs = {"tutor_ids": list(ids), "days": list(days)}
+    connection.execute(queries.load("evaluation/sum_up_windows"), pairs | span)
 
 
 def _after(connection: Connection, judgements: Sequence[Judgement]) -> list[Judgement]:
@@ -161,16 +177,15 @@ def _after(connection: Connection, judgements: Sequence[Judgement]) -> list[Judg
 
 def _bounds(earliest: datetime, latest: datetime) -> dict[str, object]:
     """Return what the statement needs to meet few partitions."""
-    first, last = (datetime.combine(end.astimezone(UTC), time(), UTC) for end in (earliest, latest))
-    bounds: dict[str, object] = {
-        "earliest": earliest,
-        "latest": latest,
-        "first_day": (first - max(WINDOW_DAYS) * DAY).date(),
-        "last_day": last.date(),
-    }
+    first, last = (datetime.combine(_day(end), time(), UTC) for end in (earliest, latest))
+    bounds: dict[str, object] = {"earliest": earliest, "latest": latest}
     for days in (0, *WINDOW_DAYS):
         bounds |= {f"starts_{days}": first - days * DAY, f"ends_{days}": last - (days - 1) * DAY}
     return bounds
+
+
+def _day(instant: datetime) -> date:
+    return instant.astimezone(UTC).date()
 
 
 def _fallen(connection: Connection, tutor_ids: Sequence[int], window: Window) -> tuple[int, ...]:

@@ -20,6 +20,7 @@ from tutormax.tables import (
     tutor_days,
     tutor_events,
     tutor_performance_metrics,
+    tutor_windows,
     tutors,
 )
 from tutormax.tutors import UnknownTutorError
@@ -35,6 +36,7 @@ ABOUT: tuple[Table, ...] = (
     # What these leave behind as they go.
     touched_days,
     touched_tutors,
+    tutor_windows,
     tutor_days,
     tutors,
 )

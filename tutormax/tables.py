@@ -155,6 +155,31 @@ tutor_days = Table(
     _is("logged_in", Boolean),
 )
 
+tutor_windows = Table(
+    "tutor_windows",
+    metadata,
+    _key("tutor_id"),
+    _key("ends_on", Date),
+    _key("window_days", SmallInteger),
+    _is("scheduled", Integer),
+    _is("no_shows", Integer),
+    _is("completed", Integer),
+    _is("timed", Integer),
+    _is("on_time", Integer),
+    _is("objectives", Integer),
+    _is("objectives_met", Integer),
+    _is("engaged", Integer),
+    _is("engagement", BigInteger),
+    _is("ratings", Integer),
+    _is("rating", Integer),
+    _is("firsts", Integer),
+    _is("good_firsts", Integer),
+    _is("reschedules", Integer),
+    _is("responses", Integer),
+    _is("response_minutes", Numeric),
+    _is("login_days", Integer),
+)
+
 touched_days = Table(
     "touched_days",
     metadata,

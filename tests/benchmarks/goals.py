@@ -14,6 +14,7 @@ class Measured(StrEnum):
     GENERATION_BY_WORKER = "generation by a worker"
     DAILY_SUMS = "daily sums of all days"
     EVALUATION = "evaluation"
+    EVALUATION_OF_A_NEW_DAY = "evaluation, first of a day"
     EVALUATION_TICK = "evaluation tick by a worker"
     FEATURES = "58 features"
     SCORING = "scoring"
@@ -28,6 +29,7 @@ PEAK_MIB: Mapping[str, float] = {"L": 1536}
 ALWAYS: Mapping[Measured, Mapping[Aspect, float]] = {
     Measured.GENERATION: {Aspect.RATE: 40_000},
     Measured.EVALUATION: {Aspect.TO_LIMIT: 1.3},
+    Measured.EVALUATION_OF_A_NEW_DAY: {Aspect.TO_LIMIT: 1.3},
     Measured.SCORING: {Aspect.TO_LIMIT: 1.5},
     Measured.INGEST: {Aspect.RATE: 40_000},
 }

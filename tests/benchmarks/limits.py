@@ -22,7 +22,7 @@ from tests.benchmarks.marketplace import AS_OF, Marketplace
 from tests.benchmarks.measure import Figure, milliseconds
 from tests.benchmarks.sizes import chosen, rounds
 from tutormax import db, evaluation, queries, rollup
-from tutormax.tables import evaluations
+from tutormax.tables import evaluations, tutor_windows
 from tutormax.tutors import active_tutors
 from tutormax.windows import QUARTER_HOUR, Window
 
@@ -76,6 +76,11 @@ def _evaluation(built: Marketplace, tutor_ids: list[int]) -> Iterator[Figure]:
             connection.execute(delete(evaluations))
             evaluation.judge_tutors(connection, Window(next(ends)))
 
+    def judged_anew() -> None:
+        with db.transaction() as connection:
+            connection.execute(delete(tutor_windows))
+        judged()
+
     def bare() -> None:
         with db.transaction() as connection:
             connection.execute(queries.load("bare_evaluation", SQL), {"window_end": next(ends)}).all()
@@ -86,6 +91,8 @@ def _evaluation(built: Marketplace, tutor_ids: list[int]) -> Iterator[Figure]:
     taken = in_turn(judged, bare, usual, rounds(size))
     share = min(1.0, SAMPLED / len(tutor_ids))
     yield from Stage(Measured.EVALUATION, size, len(tutor_ids), 3 * len(tutor_ids), *taken, share).figures()
+    anew = in_turn(judged_anew, bare, None, rounds(size))
+    yield from Stage(Measured.EVALUATION_OF_A_NEW_DAY, size, len(tutor_ids), 3 * len(tutor_ids), *anew).figures()
 
 
 def _features(built: Marketplace, tutor_ids: list[int]) -> Iterator[Figure]:

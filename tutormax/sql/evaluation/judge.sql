@@ -1,10 +1,10 @@
 -- judge: how did each tutor do over the 7, 30 and 90 days that end at one quarter hour?
 -- Writes a row for each given pair of a tutor and a window end, and each of the three windows, where it differs from the
 -- row before it; removes one that does not differ any more. A fact counts by when it happened, in
--- (window_end - window, window_end], whenever it became known. Whole days come from their sums, the days in which a window
--- starts or ends from the facts. Who is not active is judged once more and then left alone.
--- The bounds of the given pairs, so that few partitions are met: :first_day and :last_day, and for the four days in which
--- windows start or end :starts_90, :ends_90 and so on; :earliest and :latest are the first and the last window end.
+-- (window_end - window, window_end], whenever it became known. Whole days come from their sums, which must be there, the days
+-- in which a window starts or ends from the facts. Who is not active is judged once more and then left alone.
+-- The bounds of the given pairs, so that few partitions are met: for the four days in which windows start or end :starts_90,
+-- :ends_90 and so on; :earliest and :latest are the first and the last window end.
 merge into tutor_performance_metrics as stored
 using (
     with spine as (
@@ -97,38 +97,28 @@ using (
         select
             spine.tutor_id,
             spine.window_end,
-            case
-                when tutor_days.day > spine.today - 7 then 7
-                when tutor_days.day > spine.today - 30 then 30
-                else 90
-            end as piece,
-            tutor_days.scheduled,
-            tutor_days.no_shows,
-            tutor_days.completed,
-            tutor_days.timed,
-            tutor_days.on_time,
-            tutor_days.objectives,
-            tutor_days.objectives_met,
-            tutor_days.engaged,
-            tutor_days.engagement,
-            tutor_days.ratings,
-            tutor_days.rating,
-            tutor_days.firsts,
-            tutor_days.good_firsts,
-            tutor_days.reschedules,
-            tutor_days.responses,
-            tutor_days.response_minutes,
-            tutor_days.logged_in::integer as login_days,
+            tutor_windows.window_days as piece,
+            tutor_windows.scheduled,
+            tutor_windows.no_shows,
+            tutor_windows.completed,
+            tutor_windows.timed,
+            tutor_windows.on_time,
+            tutor_windows.objectives,
+            tutor_windows.objectives_met,
+            tutor_windows.engaged,
+            tutor_windows.engagement,
+            tutor_windows.ratings,
+            tutor_windows.rating,
+            tutor_windows.firsts,
+            tutor_windows.good_firsts,
+            tutor_windows.reschedules,
+            tutor_windows.responses,
+            tutor_windows.response_minutes,
+            tutor_windows.login_days,
             null::boolean as active,
             null::numeric as tenure_days
         from spine
-        inner join tutor_days
-            on
-                spine.tutor_id = tutor_days.tutor_id
-                and spine.today - 90 < tutor_days.day
-                and spine.today > tutor_days.day
-                and tutor_days.day not in (spine.today - 30, spine.today - 7)
-        where tutor_days.day > :first_day and tutor_days.day < :last_day
+        inner join tutor_windows on spine.tutor_id = tutor_windows.tutor_id and spine.today = tutor_windows.ends_on
 
         union all
 

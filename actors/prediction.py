@@ -31,7 +31,7 @@ def batch_predict_churn(job: Job, as_of: datetime | None = None) -> ScoringSumma
     Again:   replaces the same rows; an interrupted run goes on with the tutors that are missing
     Sends:   predict_churn_of_shard for each shard after the first; those that no worker begins it scores itself
     """
-    at = as_of or job.slot
+    at = job.as_of(as_of)
     # A cursor that an earlier release left names no range: it begins again.
     made: Any = job.cursor if job.cursor and "left" in job.cursor else _shared_out(job, at)
     try:
@@ -163,4 +163,4 @@ def monitor_predictions(job: Job, as_of: datetime | None = None) -> MonitoringSu
     Again:   replaces the same rows
     Sends:   nothing
     """
-    return monitoring.monitor(job.connection, shelf(), as_of or job.slot)
+    return monitoring.monitor(job.connection, shelf(), job.as_of(as_of))

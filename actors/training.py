@@ -49,7 +49,7 @@ def train_models(job: Job, as_of: datetime | None = None) -> TrainingSummary:
     Again:   trains another version on the same rows, equal but for its name
     Sends:   nothing
     """
-    return _trained(job, _populations(job), as_of or job.slot, settings.current().train_history_days)
+    return _trained(job, _populations(job), job.as_of(as_of), settings.current().train_history_days)
 
 
 @actor(queue=Queue.TRAINING, time_limit=minutes(60), max_retries=0)
@@ -64,7 +64,7 @@ def train_models_on_demand(
     Sends:   nothing
     """
     wanted = [population] if population is not None else _populations(job)
-    return _trained(job, wanted, as_of or job.slot, history_days or settings.current().train_history_days)
+    return _trained(job, wanted, job.as_of(as_of), history_days or settings.current().train_history_days)
 
 
 def _populations(job: Job) -> list[Population]:

@@ -89,11 +89,15 @@ def training_dataset(
 
 def _taken(connection: Connection, population: Population, as_of: datetime, history_days: int) -> Snapshots:
     since = as_of - timedelta(days=history_days)
-    recorded = connection.execute(queries.load("first_session", SQL), {"synthetic": population.synthetic}).scalar_one()
-    # Nobody who is on record has taught: there is nothing to look at, from any instant on.
-    after = max(since, (recorded or as_of) + timedelta(days=RECORD_DAYS))
+    rows = connection.execute(queries.load("recorded_since", SQL), {"synthetic": population.synthetic})
+    recorded = {row.tutor_id: row.since_us for row in rows}
     open_spells = spells(connection, population, known_at=as_of, since=since)
-    return snapshots(open_spells, after=microseconds(after), until=newest_mature(min(HORIZONS), as_of))
+    # Each organization by its own records: before them its tutors seem to have left. Of one without any nobody is known
+    # to have taught, and there is nothing to look at, from any instant on.
+    never = microseconds(as_of).astype(np.int64)
+    records = np.array([recorded.get(tutor, never) for tutor in open_spells.tutor_ids.tolist()], dtype="datetime64[us]")
+    after = np.maximum(records + np.timedelta64(RECORD_DAYS, "D"), microseconds(since))
+    return snapshots(open_spells, after=after, until=newest_mature(min(HORIZONS), as_of))
 
 
 def _computed(

@@ -124,7 +124,11 @@ def roll_back(connection: Connection, population: Population, *, who: str, reaso
 
 
 def promote(connection: Connection, model_id: str, *, who: str, reason: str, directory: Path) -> Registered:
-    """Let a named model serve its population, whatever the gate said, with an audit row; raise UnknownModelError."""
+    """Let a named model serve its population, whatever the gate said, with an audit row; raise UnknownModelError.
+
+    Whoever names an older one than serves goes back to it from all that served since: they are rejected, and no
+    roll-back comes back to them.
+    """
     population = _population(model_id)
     _one_at_a_time(connection, population)
     row = connection.execute(select(models).where(models.c.model_id == model_id)).one_or_none()
@@ -132,6 +136,8 @@ def promote(connection: Connection, model_id: str, *, who: str, reason: str, dir
         raise UnknownModelError(f"{model_id} {'serves already' if row else 'is not a model of ours'}")
     chosen, serving = _registered(row), champion(connection, population)
     _take_over(connection, chosen, serving, directory)
+    if serving is not None and chosen.trained_at < serving.trained_at:
+        _reject_after(connection, chosen, f"given up for {chosen.model_id} by {who}: {reason}")
     _audit(connection, "promote model", chosen, serving, who=who, reason=reason, was=row.status)
     return chosen
 
@@ -235,6 +241,15 @@ def _set_status(connection: Connection, model: Registered, status: ModelStatus) 
 def _reject(connection: Connection, model: Registered, reason: str) -> None:
     rejected = {"status": ModelStatus.REJECTED, "reason": reason}
     connection.execute(update(models).where(models.c.model_id == model.model_id).values(rejected))
+
+
+def _reject_after(connection: Connection, chosen: Registered, reason: str) -> None:
+    since = (
+        models.c.population == chosen.population,
+        models.c.status == ModelStatus.RETIRED,
+        models.c.trained_at > chosen.trained_at,
+    )
+    connection.execute(update(models).where(*since).values(status=ModelStatus.REJECTED, reason=reason))
 
 
 def _one_at_a_time(connection: Connection, population: Population) -> None:

@@ -24,8 +24,11 @@ class Snapshots:
     churn_at: Instants
 
 
-def snapshots(spells: Spells, *, after: np.datetime64, until: np.datetime64) -> Snapshots:
-    """Return the instants at which tutors are looked at in (after, until], each within a spell."""
+def snapshots(spells: Spells, *, after: Instants | np.datetime64, until: np.datetime64) -> Snapshots:
+    """Return the instants at which tutors are looked at in (after, until], each within a spell.
+
+    `after` is one instant, or one for each spell.
+    """
     phases = np.array([phase_seconds(name) for name in spells.external_ids], dtype=np.int64) * 1_000_000
     begin = np.maximum(_number(spells.opened_at), _number(after) + 1)
     end = np.minimum(_number(spells.churn_at) - 1, _number(until))

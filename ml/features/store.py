@@ -22,7 +22,7 @@ class Purpose(StrEnum):
 
 
 def store(connection: Connection, matrix: FeatureMatrix, purpose: Purpose) -> int:
-    """Keep the vectors of a matrix; return how many were not kept already. The first one kept stays."""
+    """Keep the vectors of a matrix; return how many were new. The first one stays, of those served the last."""
     result = connection.execute(
         queries.load("store_snapshots", SQL),
         _keys(matrix.spine) | {"features": _literals(matrix.values), "purpose": purpose.value},

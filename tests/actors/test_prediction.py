@@ -8,7 +8,7 @@ from uuid import UUID
 import pytest
 from sqlalchemy import Connection, Row, select, update
 
-from actors.prediction import batch_predict_churn, predict_churn_for_tutor
+from actors.prediction import batch_predict_churn, monitor_predictions, predict_churn_for_tutor
 from tests.factories import add_session, add_tutor
 from tutormax import db, partitions, rescoring
 from tutormax import jobs as ledger
@@ -87,6 +87,20 @@ def test_a_batch_goes_on_where_an_earlier_attempt_ended(now: datetime) -> None:
 
     assert list(scored()) == tutors[2:]
     assert job.result["tutors"] == 3
+
+
+@pytest.mark.parametrize("actor", [batch_predict_churn, monitor_predictions])
+@pytest.mark.parametrize("as_of", [datetime.now(UTC) + DAY, datetime(2026, 1, 8, 14, 30)])  # noqa: DTZ001 - refused
+def test_an_instant_to_come_or_without_a_zone_is_refused_for_good(
+    now: datetime, actor: JobActor[Any, Any], as_of: datetime
+) -> None:
+    with db.transaction() as connection:
+        add_teaching_tutor(connection, now)
+
+    job = answered(actor, actor.send(as_of))
+
+    assert (job.state, job.error_type) == ("dead", "UnusableInstantError")
+    assert scored() == {}
 
 
 def test_a_batch_of_nobody_is_done(now: datetime) -> None:

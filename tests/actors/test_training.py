@@ -3,6 +3,7 @@
 import threading
 import time
 from collections.abc import Callable, Iterator
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 from uuid import UUID
@@ -53,6 +54,16 @@ def test_without_tutors_there_is_nothing_to_train() -> None:
     job = answered(train_models, train_models.send())
 
     assert (job.state, job.result) == ("done", {"trained": []})
+
+
+@pytest.mark.parametrize("actor", [train_models, train_models_on_demand])
+def test_nothing_is_learnt_of_what_is_to_come(actor: JobActor[Any, Any]) -> None:
+    with db.transaction() as connection:
+        add_tutor(connection)
+
+    job = answered(actor, actor.send(as_of=datetime.now(UTC) + timedelta(days=1)))
+
+    assert (job.state, job.error_type) == ("dead", "UnusableInstantError")
 
 
 def test_every_population_that_has_tutors_is_trained_or_skipped_with_the_reason(root: Path) -> None:

@@ -139,6 +139,10 @@ def test_an_id_is_free_again_when_its_first_row_is_wrong(staffed: Desk) -> None:
             "ended_at",
             "is before actual_start",
         ),
+        ({"actual_start": "2027-06-01T10:00:00"}, "actual_start", "is more than a day from scheduled_start"),
+        ({"actual_start": "2026-05-31T09:00:00"}, "actual_start", "is more than a day from scheduled_start"),
+        ({"ended_at": "2026-06-03T10:01:00"}, "ended_at", "is a day before scheduled_start, or two days after it"),
+        ({"ended_at": "2025-06-01T11:00:00"}, "ended_at", "is a day before scheduled_start, or two days after it"),
     ],
 )
 def test_columns_that_contradict_each_other_refuse_their_row(

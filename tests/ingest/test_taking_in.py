@@ -619,3 +619,59 @@ def test_a_booking_that_had_been_known_drops_what_training_computed_in_the_week_
     staffed.take(Kind.SESSIONS, SESSION | booked, known_at="event")
 
     assert kept_training_features(staffed) == ["2026-05-25"]
+
+
+@pytest.mark.parametrize(
+    ("kind", "time", "row"),
+    [
+        (Kind.SESSIONS, "scheduled_start", SESSION),
+        (Kind.FEEDBACK, "submitted_at", FEEDBACK),
+        (Kind.EVENTS, "event_time", EVENT),
+    ],
+)
+def test_a_fact_that_had_been_later_drops_what_training_computed_since_it_was_told(
+    staffed: Desk, kind: Kind, time: str, row: dict[str, str]
+) -> None:
+    staffed.take(kind, row | {time: "2026-03-10T10:00:00"})
+    keep_training_features(staffed, "2026-03-01", "2026-03-20", "2026-06-08")
+
+    staffed.take(kind, row)
+
+    assert kept_training_features(staffed) == ["2026-03-01"]
+
+
+def test_reschedules_told_later_drop_what_training_had_computed_without_them(staffed: Desk) -> None:
+    keep_training_features(staffed, "2026-05-25", "2026-06-08")
+
+    report = staffed.take(Kind.SESSIONS, SESSION | {"tutor_rescheduled": "true"})
+
+    assert (report.updated, report.derived) == (0, 1)
+    assert kept_training_features(staffed) == ["2026-05-25"]
+
+
+def test_what_had_been_known_all_along_drops_nothing_when_it_is_told_again(staffed: Desk) -> None:
+    keep_training_features(staffed, "2026-06-08")
+
+    staffed.take(Kind.SESSIONS, SESSION, SESSION | {"session_id": "s2", "scheduled_start": "2026-06-20T10:00:00"})
+
+    assert kept_training_features(staffed) == ["2026-06-08"]
+
+
+@pytest.mark.parametrize(
+    ("correction", "left"),
+    [
+        ({"joined_at": "2025-01-05"}, 1),
+        ({"baseline_sessions_per_week": "8"}, 1),
+        ({"subjects": "math"}, 1),
+        ({"name": "Ada"}, 2),
+    ],
+)
+def test_a_tutor_told_anew_drops_what_training_had_computed_of_that_tutor(
+    staffed: Desk, correction: dict[str, str], left: int
+) -> None:
+    staffed.take(Kind.TUTORS, TUTOR | {"tutor_id": "t2"})
+    keep_training_features(staffed, "2026-05-01")
+
+    staffed.take(Kind.TUTORS, TUTOR | correction, TUTOR | {"tutor_id": "t2"}, known_at="now")
+
+    assert len(kept_training_features(staffed)) == left

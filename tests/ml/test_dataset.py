@@ -109,6 +109,20 @@ def test_the_first_month_on_record_is_not_learnt_from(connection: Connection, or
     assert made.features.spine.as_of.min() <= microseconds(first_session + 37 * DAY)
 
 
+def test_each_organization_has_a_first_month_on_record_of_its_own(connection: Connection, organization: int) -> None:
+    add_working_tutor(connection, organization)
+    another = add_organization(connection, synthetic=True)
+    late = add_tutor(connection, organization=another, joined_at=NOW - 80 * DAY)
+    for days in range(60, -1, -5):
+        add_session(connection, late, scheduled_start=NOW - days * DAY)
+
+    made = dataset(connection, history_days=400)
+
+    theirs = made.features.spine.as_of[made.groups == late]
+    assert microseconds(NOW - 30 * DAY) < theirs.min() <= microseconds(NOW - 23 * DAY)
+    assert (made.labels[1][made.groups == late] == 0).all()
+
+
 def test_nobody_on_record_gives_an_empty_dataset(connection: Connection) -> None:
     made = dataset(connection, as_of=NOW - 3000 * DAY)
 

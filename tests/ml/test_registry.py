@@ -129,6 +129,16 @@ def test_a_model_that_was_rolled_back_serves_again_if_it_is_named(connection: Co
     assert registry.champions_before(connection, second, most=3) == [first]
 
 
+def test_who_names_an_older_model_goes_back_from_the_one_that_serves(connection: Connection, tmp_path: Path) -> None:
+    directory = tmp_path / SYNTHETIC
+    first, *_ = [add_model(connection, tmp_path, days=days) for days in range(3)]
+    registry.promote(connection, first.model_id, who="ops", reason="scores jumped", directory=directory)
+    fourth = add_model(connection, tmp_path, days=3)
+
+    assert registry.needed(connection, SYNTHETIC) == {fourth.version, first.version}
+    assert registry.roll_back(connection, SYNTHETIC, who="ops", reason="bad too", directory=directory) == first
+
+
 def test_the_first_model_has_nothing_to_go_back_to(connection: Connection, tmp_path: Path) -> None:
     add_model(connection, tmp_path)
 

@@ -7,6 +7,7 @@ from typing import Any
 import pytest
 from sqlalchemy import Connection, Row, select
 
+from ml.features.catalogue import NAMES
 from ml.scoring import ScoringSummary, score
 from ml.serving import Shelf
 from tests.conftest import NOW
@@ -179,3 +180,18 @@ def test_a_tutor_not_yet_known_is_not_scored(connection: Connection, shelf: Shel
 
 def test_nobody_to_score_is_no_error(connection: Connection, shelf: Shelf) -> None:
     assert scored(connection, shelf) == ScoringSummary(0, {}, {}, 0)
+
+
+def test_who_is_scored_again_as_of_an_instant_keeps_the_features_of_the_later_score(
+    connection: Connection, shelf: Shelf
+) -> None:
+    tutor = add_tutor(connection)
+    scored(connection, shelf, tutor)
+    add_session(connection, tutor, scheduled_start=NOW - 2 * DAY)
+
+    scored(connection, shelf, tutor)
+
+    [row] = predictions(connection)
+    [kept] = connection.execute(select(feature_snapshots.c.features)).scalars()
+    said = {factor["feature"]: factor["value"] for factor in row.reasons["factors"]}
+    assert said["days_since_last_session"] == kept[NAMES.index("days_since_last_session")] == 2.0

@@ -2,11 +2,11 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime
 from typing import Any
 
 import numpy as np
-from sqlalchemy import Connection, exists, select, text
+from sqlalchemy import Connection, exists, select
 
 from tutormax import hindsight, planner, queries, rescoring, tables
 from tutormax.ingest.batch import Refusal, shown
@@ -21,8 +21,6 @@ TABLES = {
     Kind.FEEDBACK: tables.student_feedback,
     Kind.EVENTS: tables.tutor_events,
 }
-# How long before its time a row may already count: features ask which sessions are booked for the next 7 days.
-COUNTS_BEFORE = {Kind.SESSIONS: timedelta(days=7)}
 MANY_ROWS = 1000
 
 
@@ -67,6 +65,7 @@ def write(connection: Connection, kind: Kind, organization: int, now: datetime, 
         _count_anew(connection, Kind.STUDENTS, registered)
     row = _result(connection, f"upsert_{kind}", told).one()
     tutors, derived = set(row.rescored), 0
+    told_from = [row.told_from] if kind in TIMES else []
     if kind is Kind.SESSIONS:
         moved = {"sessions": row.replanned, "tutors": row.former_tutors}
         if row.replanned:
@@ -74,9 +73,13 @@ def write(connection: Connection, kind: Kind, organization: int, now: datetime, 
         reschedules = _result(connection, "derive_reschedules", told).one()
         tutors |= {*row.former_tutors, *reschedules.rescored}
         derived = reschedules.inserted
+        told_from.append(reschedules.told_from)
     rescoring.request(connection, tutors, f"ingest of {kind}")
-    if kind in TIMES and row.inserted + row.updated:
-        _forget_features(connection, kind, now)
+    # What training had computed, and this file says was otherwise all along.
+    if (since := min(filter(None, told_from), default=now)) < now:
+        hindsight.forget_training_features(connection, organization, since)
+    if kind is Kind.TUTORS and row.told_anew:
+        hindsight.forget_training_features_of(connection, row.told_anew)
     _count_anew(connection, kind, row.inserted + row.updated)
     _count_anew(connection, Kind.EVENTS, derived)
     return Change(row.inserted, row.updated, derived)
@@ -88,16 +91,6 @@ def _any_known(connection: Connection, kind: Kind, organization: int) -> bool:
         return True
     known = exists().where(TABLES[kind].c.organization_id == organization)
     return bool(connection.execute(select(known)).scalar())
-
-
-def _forget_features(connection: Connection, kind: Kind, now: datetime) -> None:
-    """Drop the training features of the instants from which the file says that its rows were known all along."""
-    # A column's name of our own; nobody typed it.
-    known_from = f"min(greatest(known_at, {TIMES[kind]} - :before))"
-    earliest = text(f"select organization_id, {known_from} as known_from from staged group by organization_id")  # noqa: S608
-    for organization_id, since in connection.execute(earliest, {"before": COUNTS_BEFORE.get(kind, timedelta())}):
-        if since < now:
-            hindsight.forget_training_features(connection, organization_id, since)
 
 
 def _count_anew(connection: Connection, kind: Kind, written: int) -> None:

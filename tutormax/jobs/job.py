@@ -3,7 +3,7 @@
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from datetime import datetime
+from datetime import datetime, timedelta
 from operator import index
 from typing import Any
 from uuid import UUID
@@ -11,9 +11,17 @@ from uuid import UUID
 from sqlalchemy import Connection, Engine, text
 
 from tutormax import db, failpoints
+from tutormax.errors import PermanentError
 from tutormax.failpoints import Failpoint
 from tutormax.jobs import lease as leases
 from tutormax.jobs.lease import Lease, State
+
+# Who asks may have another clock than PostgreSQL.
+CLOCKS_APART = timedelta(minutes=1)
+
+
+class UnusableInstantError(PermanentError):
+    """An instant that is still to come, or that names no zone."""
 
 
 class Interruption(BaseException):
@@ -63,6 +71,17 @@ class Job:
     def slot(self) -> datetime:
         """The instant that the job is about: its slot in the timetable, else when it was to run; no retry moves it."""
         return self.lease.slot
+
+    def as_of(self, named: datetime | None) -> datetime:
+        """Return the instant that was named, else the slot; raise UnusableInstantError if nobody can know of it yet."""
+        if named is None:
+            return self.slot
+        if named.tzinfo is None:
+            raise UnusableInstantError(f"{named} names no zone; write one like 2026-01-08T14:30:00Z")
+        started = self.lease.started_at
+        if named > started + CLOCKS_APART:
+            raise UnusableInstantError(f"{named:%F %T%z} is still to come; it is {started:%F %T%z}")
+        return named
 
     @property
     def cursor(self) -> Any:

@@ -1,5 +1,6 @@
 -- derive_reschedules: whose reschedules do the flags of the staged sessions add, move or take back?
--- One row of counts. A session flagged as rescheduled by its tutor is an event of the tutor, so that whoever counts
+-- One row of counts, with the tutors to be scored again and the instant from which the flags say otherwise what was known.
+-- A session flagged as rescheduled by its tutor is an event of the tutor, so that whoever counts
 -- reschedules reads one place. Its time is the session's start: the only time that such a file gives.
 with named as (
     select
@@ -21,6 +22,7 @@ compared as (
         tutors.tutor_id,
         named.scheduled_start as event_time,
         greatest(named.known_at, named.scheduled_start) as ingested_at,
+        greatest(named.known_at, least(named.scheduled_start, there.event_time)) as told_from,
         there.event_id,
         there.event_time as former_time,
         there.tutor_id as former_tutor
@@ -40,7 +42,9 @@ removed as (
         and tutor_events.event_id = compared.event_id
         and tutor_events.event_time = compared.former_time
         and not compared.tutor_rescheduled
-    returning compared.former_tutor as tutor_id
+    returning
+        compared.former_tutor as tutor_id,
+        compared.told_from
 ),
 
 changed as (
@@ -56,7 +60,9 @@ changed as (
         and tutor_events.event_time = compared.former_time
         and compared.tutor_rescheduled
         and (tutor_events.tutor_id, tutor_events.event_time) <> (compared.tutor_id, compared.event_time)
-    returning compared.tutor_id
+    returning
+        compared.tutor_id,
+        compared.told_from
 ),
 
 added as (
@@ -76,14 +82,25 @@ added as (
 ),
 
 touched as (
-    select tutor_id from removed
+    select
+        tutor_id,
+        told_from
+    from removed
     union all
-    select tutor_id from changed
+    select
+        tutor_id,
+        told_from
+    from changed
     union all
-    select tutor_id from added
+    select
+        tutor_id,
+        told_from
+    from compared
+    where tutor_rescheduled and event_id is null
 )
 
 select
     (select count(*) from added) as inserted,
-    coalesce(array_agg(distinct tutor_id), '{}') as rescored
+    coalesce(array_agg(distinct tutor_id), '{}') as rescored,
+    min(told_from) as told_from
 from touched

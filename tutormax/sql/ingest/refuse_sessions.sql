@@ -29,6 +29,11 @@ judged as (
                 then array['cancelled_at', cancelled_at::text, 'contradicts status ' || status]
             when ended_at < actual_start
                 then array['ended_at', ended_at::text, 'is before actual_start']
+            -- Whoever looks for what ended in a window looks among what was to begin near it.
+            when actual_start not between scheduled_start - interval '24 hours' and scheduled_start + interval '24 hours'
+                then array['actual_start', actual_start::text, 'is more than a day from scheduled_start']
+            when ended_at not between scheduled_start - interval '24 hours' and scheduled_start + interval '48 hours'
+                then array['ended_at', ended_at::text, 'is a day before scheduled_start, or two days after it']
         end as fault
     from staged
     left join repeated on staged.session_id = repeated.session_id

@@ -1,5 +1,6 @@
 -- upsert_events: how many of the staged events are new, changed, and as they were; whose picture do they change?
--- One row of counts, with the tutors to be scored again: those with a reschedule or fewer hours than before.
+-- One row of counts, with the tutors to be scored again (those with a reschedule or fewer hours than before), and the
+-- instant from which the file says otherwise what was known.
 -- Where nothing is known yet (not :any_known), there is nothing to compare with, and the planner sees that.
 with told as (
     select
@@ -27,7 +28,8 @@ with told as (
             'value'
         ] as tells_no_value,
         'by_tutor' = any(cast(:absent as text[])) as tells_not_by_whom,
-        greatest(staged.known_at, staged.event_time) as ingested_at
+        greatest(staged.known_at, staged.event_time) as ingested_at,
+        staged.known_at
     from staged
     inner join tutors
         on staged.organization_id = tutors.organization_id and staged.tutor_id = tutors.external_id
@@ -42,6 +44,7 @@ completed as (
         told.event_type,
         told.event_time,
         told.ingested_at,
+        greatest(told.known_at, least(told.event_time, there.event_time)) as told_from,
         case
             when told.tells_not_by_whom and told.event_type = there.event_type then there.by_tutor else told.by_tutor
         end as by_tutor,
@@ -154,5 +157,6 @@ rescored as (
 select
     count(*) filter (where is_new) as inserted,
     count(*) filter (where is_changed and not is_new) as updated,
-    (select coalesce(array_agg(tutor_id), '{}') from rescored) as rescored
+    (select coalesce(array_agg(tutor_id), '{}') from rescored) as rescored,
+    min(told_from) filter (where is_changed) as told_from
 from compared

@@ -1,5 +1,6 @@
 -- upsert_feedback: how many of the staged ratings are new, changed, and as they were; which tutors were rated badly?
--- One row of counts, with the tutors to be scored again. Whose rating it is comes from the session.
+-- One row of counts, with the tutors to be scored again and the instant from which the file says otherwise what was
+-- known. Whose rating it is comes from the session.
 -- Where nothing is known yet (not :any_known), there is nothing to compare with, and the planner sees that.
 with compared as (
     select
@@ -15,6 +16,7 @@ with compared as (
         greatest(staged.known_at, staged.submitted_at) as ingested_at,
         there.feedback_id,
         there.submitted_at as former_time,
+        greatest(staged.known_at, least(staged.submitted_at, there.submitted_at)) as told_from,
         there.feedback_id is null as is_new,
         least(staged.rating, there.rating) < 3 as is_bad,
         (
@@ -80,5 +82,6 @@ added as (
 select
     count(*) filter (where is_new) as inserted,
     count(*) filter (where is_changed and not is_new) as updated,
-    coalesce(array_agg(distinct tutor_id) filter (where is_changed and is_bad), '{}') as rescored
+    coalesce(array_agg(distinct tutor_id) filter (where is_changed and is_bad), '{}') as rescored,
+    min(told_from) filter (where is_changed) as told_from
 from compared

@@ -1,5 +1,6 @@
 -- upsert_sessions: how many of the staged sessions are new, changed, and as they were; whose picture do they change?
--- One row of counts, with the tutors to be scored again and the sessions whose feedback must follow them.
+-- One row of counts, with the tutors to be scored again, the sessions whose feedback must follow them, and the instant
+-- from which the file says otherwise what was known: features ask which sessions are booked for the next 7 days.
 -- What is known keeps the time at which it became known; what changes takes a new one.
 -- A file without a column says nothing about it, so what is known stays; an empty value says that there is none.
 -- Of the outcome a file speaks as soon as it has one column that tells it.
@@ -132,6 +133,7 @@ dated as (
         coalesce(greatest(booked_at, known_at), scheduled_start) as booked,
         case when outcome = 'cancelled' then coalesce(greatest(cancelled_at, known_at), scheduled_start) end as cancelled,
         case when outcome <> 'scheduled' then greatest(known_at, over_at) end as outcome_known,
+        known_at,
         session_id,
         former_tutor,
         former_student,
@@ -171,6 +173,7 @@ compared as (
         booked,
         cancelled,
         coalesce(cancelled, outcome_known) as known,
+        greatest(known_at, least(scheduled_start, former_start) - interval '168 hours') as told_from,
         session_id,
         former_tutor,
         former_start,
@@ -263,5 +266,6 @@ select
     coalesce(array_agg(distinct tutor) filter (where is_decided and (not is_new or outcome <> 'scheduled')), '{}')
         as rescored,
     coalesce(array_agg(session_id) filter (where not is_new and is_replanned), '{}') as replanned,
-    coalesce(array_agg(distinct former_tutor) filter (where not is_new and is_replanned), '{}') as former_tutors
+    coalesce(array_agg(distinct former_tutor) filter (where not is_new and is_replanned), '{}') as former_tutors,
+    min(told_from) filter (where is_new or is_replanned or is_decided) as told_from
 from compared

@@ -1,5 +1,6 @@
 -- upsert_tutors: how many of the staged tutors are new, changed, and as they were?
--- One row of counts. A tutor who changes has been known as long as before.
+-- One row of counts, with the tutors of whom features say something else now. A tutor who changes has been known as long
+-- as before, so as of every instant.
 with compared as (
     select
         staged.organization_id,
@@ -12,7 +13,8 @@ with compared as (
         staged.joined_at,
         greatest(staged.known_at, staged.joined_at) as ingested_at,
         known.tutor_id,
-        known.tutor_id is null as is_new
+        known.tutor_id is null as is_new,
+        row(known.subjects, known.baseline_sessions_per_week, known.joined_at) as former
     from staged
     left join tutors as known
         on staged.organization_id = known.organization_id and staged.tutor_id = known.external_id
@@ -53,5 +55,8 @@ added as (
 select
     count(*) filter (where is_new) as inserted,
     (select count(*) from changed) as updated,
-    cast('{}' as integer[]) as rescored
+    cast('{}' as integer[]) as rescored,
+    coalesce(array_agg(tutor_id) filter (
+        where not is_new and former is distinct from row(subjects, baseline_sessions_per_week, joined_at)
+    ), '{}') as told_anew
 from compared

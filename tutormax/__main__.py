@@ -3,6 +3,7 @@
 import sys
 from argparse import ArgumentParser
 
+from rich.markup import escape
 from sqlalchemy.exc import OperationalError
 
 from tutormax import db, log
@@ -56,7 +57,7 @@ def main(arguments: list[str] | None = None) -> int:
             say_where()
         return int(options.run(options))
     except TutorMaxError as error:
-        complaints.print(f"[red]{type(error).__name__}[/]: {error}", soft_wrap=True)
+        complaints.print(f"[red]{type(error).__name__}[/]: {escape(str(error))}", soft_wrap=True)
         return 1
     except OperationalError as error:
         complaints.print(db.complaint(error), markup=False, soft_wrap=True)

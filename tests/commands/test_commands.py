@@ -7,14 +7,14 @@ from datetime import timedelta
 from uuid import uuid4
 
 import pytest
-from sqlalchemy import insert
+from sqlalchemy import insert, update
 
 from tests.factories import NOW, add_organization, add_tutor
 from tests.jobs.probes import QUEUE
 from tutormax import db
 from tutormax.jobs import Request
 from tutormax.jobs import insert as insert_jobs
-from tutormax.tables import churn_predictions, tutor_performance_metrics
+from tutormax.tables import churn_predictions, jobs, tutor_performance_metrics, tutors
 
 
 def called(*arguments: str) -> subprocess.CompletedProcess[str]:
@@ -124,6 +124,27 @@ def test_dropping_needs_a_selection_and_a_yes(database: str) -> None:
 
     assert called("jobs", "drop").returncode == 2
     assert "0 dead jobs; say --yes" in called("jobs", "drop", "--all").stdout
+
+
+def test_what_a_job_says_in_square_brackets_is_printed_as_it_is(database: str) -> None:
+    assert database
+    said = "no file [/models/a]: return self._values[key]"
+    with db.transaction() as connection:
+        [job] = insert_jobs(connection, [Request("leave_mark", QUEUE, {"mark": "a"})])
+        died = update(jobs).values(state="dead", error=said, error_type="OSError", traceback=said)
+        connection.execute(died.where(jobs.c.job_id == job))
+
+    assert said in called("jobs", "list").stdout
+    assert called("jobs", "show", str(job)).stdout.count(said) == 2
+
+
+def test_a_name_in_square_brackets_is_printed_as_it_is(scored: int) -> None:
+    with db.transaction() as connection:
+        connection.execute(update(tutors).values(name="Ann [vip]").where(tutors.c.tutor_id == scored))
+
+    assert "Ann [vip]" in called("risk").stdout
+    assert "Ann [vip], of Acme Tutors" in called("tutor", "t-17").stdout
+    assert "there is no tutor '[/x]'" in called("tutor", "[/x]").stderr
 
 
 def test_an_unknown_job_is_one_line(database: str) -> None:

@@ -78,7 +78,7 @@ def _list(options: Namespace) -> int:
             str(row["attempts"]),
             instant(row["created_at"]),
             _took(row),
-            row["error"].splitlines()[0][:60] if row["error"] else _progress(row),
+            escape(row["error"].splitlines()[0][:60]) if row["error"] else _progress(row),
         )
     console.print(made)
     return 0
@@ -104,7 +104,7 @@ def _show(options: Namespace) -> int:
         return 0
     made = table(f"Job {options.job}", "", "")
     for name, value in row.items():
-        made.add_row(name.replace("_", " "), instant(value) if isinstance(value, datetime) else str(value))
+        made.add_row(name.replace("_", " "), instant(value) if isinstance(value, datetime) else escape(str(value)))
     console.print(made)
     return 0
 
@@ -156,7 +156,7 @@ def _dead_letters(options: Namespace) -> int:
         print_json(letters)
         return 0
     if not letters:
-        console.print(f"No dead letter is in a group {options.group!r}; `jobs dead` names them.")
+        console.print(f"No dead letter is in a group {escape(repr(options.group))}; `jobs dead` names them.")
         return 1
     made = table(
         f"Dead letters of {options.group}, newest first",

@@ -5,6 +5,7 @@ from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
+from rich.markup import escape
 from rich.table import Table
 from sqlalchemy import Connection, or_, select
 
@@ -89,7 +90,7 @@ def _list(options: Namespace) -> int:
             instant(row["as_of"]),
             number(record.get("auc"), 3),
             number(record.get("skill"), 3),
-            (row["reason"] or "")[:70],
+            escape((row["reason"] or "")[:70]),
         )
     console.print(made if rows else "No models yet: python -m tutormax.enqueue train_models --wait")
     return 0
@@ -102,7 +103,7 @@ def _show(options: Namespace) -> int:
     if options.json:
         print_json(row)
         return 0
-    console.print(f"[bold]{row['model_id']}[/] is {row['status']}: {row['reason']}")
+    console.print(f"[bold]{row['model_id']}[/] is {row['status']}: {escape(str(row['reason']))}")
     console.print(f"Data until {instant(row['as_of'])} UTC, features {row['feature_version']}")
     console.print(_record_table([row]))
     checks = table("\nThe gate", "check", "value", "must be", "verdict", right=["value"])
@@ -176,7 +177,7 @@ def _changed(options: Namespace, actor: str, args: Mapping[str, str]) -> int:
         complaints.print(f"{actor}: {waited}: does a worker of the {QUEUE} queue run?", soft_wrap=True)
         return TIMED_OUT
     if ended.state != "done":
-        complaints.print(f"{actor}: {ended.error_type}: {ended.error}", soft_wrap=True)
+        complaints.print(f"{actor}: {ended.error_type}: {escape(str(ended.error))}", soft_wrap=True)
         return 1
     serves = (ended.result or {})["model_id"]
     if options.json:

@@ -4,6 +4,7 @@ from argparse import ArgumentParser, Namespace, _SubParsersAction
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from rich.markup import escape
 from rich.table import Table
 
 from tutormax import db, risk
@@ -47,7 +48,7 @@ def risk_table(rows: Sequence[Mapping[str, Any]]) -> Table:
     )  # fmt: skip
     for row in rows:
         made.add_row(
-            row["name"] or row["external_id"],
+            escape(row["name"] or row["external_id"]),
             str(row["churn_score"]),
             styled(row["risk_level"], RISK_STYLES[row["risk_level"]]),
             percentage(row["p7"]),

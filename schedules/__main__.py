@@ -4,7 +4,7 @@ import argparse
 import sys
 from datetime import UTC, datetime
 
-from sqlalchemy.exc import OperationalError
+from sqlalchemy.exc import DBAPIError
 
 from schedules import daemon, listing
 from schedules.timetable import timetable
@@ -28,8 +28,10 @@ def main(arguments: list[str] | None = None) -> int:
     except TutorMaxError as error:
         sys.stderr.write(f"{error}\n")
         return 2
-    except OperationalError as error:
-        sys.stderr.write(f"{db.complaint(error)}\n")
+    except DBAPIError as error:
+        if (told := db.complaint(error)) is None:
+            raise
+        sys.stderr.write(f"{told}\n")
         return 1
     return 0
 

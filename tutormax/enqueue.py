@@ -8,7 +8,7 @@ from datetime import UTC, datetime
 from functools import partial
 from typing import Any, NoReturn
 
-from sqlalchemy.exc import OperationalError
+from sqlalchemy.exc import DBAPIError
 
 from tutormax import db, jobs, log, options, schema, settings, telling
 from tutormax.commands.output import say_where, who
@@ -32,8 +32,10 @@ def main(arguments: Sequence[str] | None = None, actors: Actors | None = None) -
         return telling.complain(error, Exit.MISUSED)
     except TutorMaxError as error:
         return telling.complain(error, Exit.FAILED)
-    except OperationalError as error:
-        return telling.complain(db.complaint(error), Exit.FAILED)
+    except DBAPIError as error:
+        if (told := db.complaint(error)) is None:
+            raise
+        return telling.complain(told, Exit.FAILED)
     except KeyboardInterrupt:
         return telling.complain("interrupted; a job that was sent goes on", Exit.INTERRUPTED)
 

@@ -11,7 +11,7 @@ from sqlalchemy import insert, update
 
 from tests.factories import NOW, add_organization, add_tutor
 from tests.jobs.probes import QUEUE
-from tutormax import db
+from tutormax import db, queries
 from tutormax.jobs import Request
 from tutormax.jobs import insert as insert_jobs
 from tutormax.tables import churn_predictions, jobs, tutor_performance_metrics, tutors
@@ -117,6 +117,23 @@ def test_jobs_are_listed_shown_and_cancelled(database: str) -> None:
     assert [row["job_id"] for row in listed] == [str(job)]
     assert cancelled.returncode == 0
     assert (shown["state"], shown["error_type"]) == ("cancelled", "Cancelled")
+
+
+def test_a_database_that_answers_too_late_is_not_said_to_be_away(
+    database: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    assert database
+    monkeypatch.setenv("TUTORMAX_STATEMENT_TIMEOUT_SECONDS", "1")
+    with db.transaction() as connection:
+        [job] = insert_jobs(connection, [Request("leave_mark", QUEUE, {"mark": "a"})])
+
+    with db.transaction() as connection:
+        connection.execute(queries.load("lock_job"), {"job_id": job})
+        failed = called("jobs", "cancel", str(job))
+
+    assert failed.returncode == 1
+    assert "refuses: canceling statement due to statement timeout" in failed.stderr
+    assert "TUTORMAX_STATEMENT_TIMEOUT_SECONDS" in failed.stderr
 
 
 def test_dropping_needs_a_selection_and_a_yes(database: str) -> None:

@@ -11,6 +11,7 @@ from schedules.timetable import timetable
 from tutormax import db, emissions, log, schema, settings
 from tutormax.commands.output import console, print_json, say_where, who
 from tutormax.errors import TutorMaxError
+from tutormax.options import count
 
 
 def main(arguments: list[str] | None = None) -> int:
@@ -46,7 +47,7 @@ def _parser() -> argparse.ArgumentParser:
     )
     instead.add_argument("--pause", metavar="SCHEDULE", help="send nothing more for one schedule")
     instead.add_argument("--resume", metavar="SCHEDULE", help="send again, from the next slot on")
-    parser.add_argument("--count", type=int, default=1, help="how many fire times --list prints (1)")
+    parser.add_argument("--count", type=count, default=1, help="how many fire times --list prints (1)")
     parser.add_argument("--json", action="store_true", help="print --list as JSON")
     return parser
 

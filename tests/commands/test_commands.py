@@ -12,6 +12,7 @@ from sqlalchemy import insert, update
 from tests.factories import NOW, add_organization, add_tutor
 from tests.jobs.probes import QUEUE
 from tutormax import db, queries
+from tutormax.__main__ import main
 from tutormax.jobs import Request
 from tutormax.jobs import insert as insert_jobs
 from tutormax.tables import churn_predictions, jobs, tutor_performance_metrics, tutors
@@ -162,6 +163,44 @@ def test_a_name_in_square_brackets_is_printed_as_it_is(scored: int) -> None:
     assert "Ann [vip]" in called("risk").stdout
     assert "Ann [vip], of Acme Tutors" in called("tutor", "t-17").stdout
     assert "there is no tutor '[/x]'" in called("tutor", "[/x]").stderr
+
+
+@pytest.mark.parametrize("verb", ["requeue", "drop"])
+@pytest.mark.parametrize("option", ["--error", "--actor", "--queue", "--group"])
+def test_a_filter_that_names_nothing_does_not_mean_every_dead_job(
+    verb: str, option: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    with pytest.raises(SystemExit) as refused:
+        main(["jobs", verb, option, "", "--yes"])
+
+    assert refused.value.code == 2
+    assert f"argument {option}: it is empty" in capsys.readouterr().err
+
+
+def test_a_job_that_was_named_and_stays_as_it_is_is_told_and_fails(database: str) -> None:
+    assert database
+    with db.transaction() as connection:
+        [dead] = insert_jobs(connection, [Request("leave_mark", QUEUE, {"mark": "a"}, key="a")])
+        connection.execute(update(jobs).values(state="dead", error="e", error_type="E", finished_at=NOW))
+        [alive] = insert_jobs(connection, [Request("leave_mark", QUEUE, {"mark": "a"}, key="a")])
+
+    told = called("jobs", "requeue", str(alive), "--yes")
+    kept = called("jobs", "requeue", str(dead), "--yes")
+    dropped = called("jobs", "drop", str(dead), "--yes")
+
+    assert (told.returncode, "1 of the jobs named are no dead jobs" in told.stdout) == (1, True)
+    assert (kept.returncode, "1 stay dead: the same work is asked for already" in kept.stdout) == (1, True)
+    assert (dropped.returncode, dropped.stdout) == (0, "1 of 1 dead jobs: drop.\n")
+
+
+@pytest.mark.parametrize("command", ["jobs list", "jobs dead", "models list", "risk"])
+@pytest.mark.parametrize("limit", ["-1", "0", "many"])
+def test_how_many_is_a_whole_number(command: str, limit: str, capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit) as refused:
+        main([*command.split(), "--limit", limit])
+
+    assert refused.value.code == 2
+    assert "is not a whole number from 1" in capsys.readouterr().err
 
 
 def test_an_unknown_job_is_one_line(database: str) -> None:

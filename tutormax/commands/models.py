@@ -14,6 +14,7 @@ from tutormax.commands.output import complaints, console, instant, number, print
 from tutormax.commands.ready import ready
 from tutormax.errors import PermanentError
 from tutormax.jobs import Request
+from tutormax.options import count, seconds
 from tutormax.populations import Population
 from tutormax.tables import models
 
@@ -35,7 +36,7 @@ def add(commands: "_SubParsersAction[ArgumentParser]") -> None:
     )
     listing = verbs.add_parser("list", help="every model, newest first")
     listing.add_argument("--population", choices=list(Population))
-    listing.add_argument("--limit", type=int, default=20)
+    listing.add_argument("--limit", type=count, default=20)
     listing.set_defaults(run=_list)
     showing = verbs.add_parser("show", help="one model: its record and the gate's verdicts")
     showing.add_argument("model", help="synthetic/20261121_020000, or the version alone")
@@ -52,7 +53,7 @@ def add(commands: "_SubParsersAction[ArgumentParser]") -> None:
     back.set_defaults(run=_roll_back)
     for verb in (promoting, back):
         verb.add_argument("--reason", required=True, help="why; kept in the audit log")
-        verb.add_argument("--timeout", type=float, default=60.0, metavar="SECONDS", help="how long to wait (60)")
+        verb.add_argument("--timeout", type=seconds, default=60.0, metavar="SECONDS", help="how long to wait (60)")
     for verb in verbs.choices.values():
         verb.add_argument("--json", action="store_true")
 

@@ -10,6 +10,7 @@ from rich.table import Table
 from tutormax import db, risk
 from tutormax.commands.output import RISK_STYLES, TIER_STYLES, console, percentage, print_json, styled, table, words
 from tutormax.commands.ready import ready
+from tutormax.options import count
 
 REASONS_SHOWN = 3
 
@@ -19,7 +20,7 @@ def add(commands: "_SubParsersAction[ArgumentParser]") -> None:
     parser = commands.add_parser("risk", help="the tutors most likely to leave, with reasons")
     parser.add_argument("--organization", help="of one organization only")
     parser.add_argument("--level", action="append", choices=risk.LEVELS, help="of these levels only")
-    parser.add_argument("--limit", type=int, default=10)
+    parser.add_argument("--limit", type=count, default=10)
     parser.add_argument("--json", action="store_true")
     parser.set_defaults(run=run)
 

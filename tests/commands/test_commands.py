@@ -13,7 +13,7 @@ from tests.factories import NOW, add_organization, add_tutor
 from tests.jobs.probes import QUEUE
 from tutormax import db, queries
 from tutormax.__main__ import main
-from tutormax.jobs import Request
+from tutormax.jobs import Request, lease
 from tutormax.jobs import insert as insert_jobs
 from tutormax.tables import churn_predictions, jobs, tutor_performance_metrics, tutors
 
@@ -163,6 +163,23 @@ def test_a_name_in_square_brackets_is_printed_as_it_is(scored: int) -> None:
     assert "Ann [vip]" in called("risk").stdout
     assert "Ann [vip], of Acme Tutors" in called("tutor", "t-17").stdout
     assert "there is no tutor '[/x]'" in called("tutor", "[/x]").stderr
+
+
+def test_a_job_that_runs_once_more_is_not_said_to_have_ended_before_it_began(database: str) -> None:
+    assert database
+    with db.transaction() as connection:
+        [job] = insert_jobs(connection, [Request("leave_mark", QUEUE, {"mark": "a"}, key="a")])
+        [first] = lease.take_free(connection, [job], seconds=30, worker="test").values()
+        insert_jobs(connection, [Request("leave_mark", QUEUE, {"mark": "a"}, key="a")])
+        lease.finish(connection, first, None)
+
+    waiting = called("jobs", "list", "--state", "pending").stdout
+    with db.transaction() as connection:
+        lease.take(connection, job, seconds=30, worker="test")
+    running = called("jobs", "list", "--state", "running").stdout
+
+    assert waiting.splitlines()[-1].split()[-1] == "-"
+    assert float(running.splitlines()[-1].split()[-2]) >= 0
 
 
 @pytest.mark.parametrize("verb", ["requeue", "drop"])

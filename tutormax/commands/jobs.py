@@ -86,9 +86,11 @@ def _list(options: Namespace) -> int:
 
 
 def _took(row: Mapping[str, Any]) -> str:
-    if row["started_at"] is None:
+    if row["started_at"] is None or row["state"] == State.PENDING:
         return "-"
-    return f"{((row['finished_at'] or datetime.now(UTC)) - row['started_at']).total_seconds():.2f} s"
+    # What runs once more ended when it ran before.
+    ended = datetime.now(UTC) if row["state"] == State.RUNNING else row["finished_at"]
+    return f"{(ended - row['started_at']).total_seconds():.2f} s"
 
 
 def _progress(row: Mapping[str, Any]) -> str:

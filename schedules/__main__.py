@@ -67,7 +67,7 @@ def _pause(name: str, *, paused: bool) -> None:
     say_where()
     with db.transaction() as connection:
         schema.ready(connection)
-        act(connection, name, who=who(), now=datetime.now(UTC))
+        act(connection, name, who=who(), now=emissions.clock(connection))
 
 
 if __name__ == "__main__":

@@ -2,14 +2,14 @@
 
 from argparse import ArgumentParser, Namespace, _SubParsersAction
 from collections.abc import Mapping, Sequence
-from datetime import UTC, datetime, timedelta
+from datetime import timedelta
 from typing import Any
 
 from rich.markup import escape
 from rich.table import Table
 from sqlalchemy import Connection, or_, select
 
-from tutormax import db, following, jobs
+from tutormax import db, emissions, following, jobs
 from tutormax.commands.output import complaints, console, instant, number, print_json, styled, table, who
 from tutormax.commands.ready import ready
 from tutormax.errors import PermanentError
@@ -167,10 +167,10 @@ def _roll_back(options: Namespace) -> int:
 def _changed(options: Namespace, actor: str, args: Mapping[str, str]) -> int:
     # A worker does it: only where models are served can one be proved to load before it takes over.
     # What nobody waits for any more must not change models hours later.
-    expires_at = datetime.now(UTC) + timedelta(seconds=options.timeout)
     args = {**args, "who": who(), "reason": options.reason}
-    request = Request(actor, QUEUE, args, priority=2, expires_at=expires_at, requested_by=who())
     with db.transaction() as connection:
+        expires_at = emissions.clock(connection) + timedelta(seconds=options.timeout)
+        request = Request(actor, QUEUE, args, priority=2, expires_at=expires_at, requested_by=who())
         [job] = jobs.insert(connection, [request])
     ended = following.follow(job, timeout_seconds=options.timeout, tell=lambda _: None)
     if not ended.ended:

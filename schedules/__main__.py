@@ -4,13 +4,14 @@ import argparse
 import sys
 from datetime import UTC, datetime
 
-from sqlalchemy.exc import OperationalError
+from sqlalchemy.exc import DBAPIError
 
 from schedules import daemon, listing
 from schedules.timetable import timetable
 from tutormax import db, emissions, log, schema, settings
 from tutormax.commands.output import console, print_json, say_where, who
 from tutormax.errors import TutorMaxError
+from tutormax.options import count
 
 
 def main(arguments: list[str] | None = None) -> int:
@@ -28,8 +29,10 @@ def main(arguments: list[str] | None = None) -> int:
     except TutorMaxError as error:
         sys.stderr.write(f"{error}\n")
         return 2
-    except OperationalError as error:
-        sys.stderr.write(f"{db.complaint(error)}\n")
+    except DBAPIError as error:
+        if (told := db.complaint(error)) is None:
+            raise
+        sys.stderr.write(f"{told}\n")
         return 1
     return 0
 
@@ -44,7 +47,7 @@ def _parser() -> argparse.ArgumentParser:
     )
     instead.add_argument("--pause", metavar="SCHEDULE", help="send nothing more for one schedule")
     instead.add_argument("--resume", metavar="SCHEDULE", help="send again, from the next slot on")
-    parser.add_argument("--count", type=int, default=1, help="how many fire times --list prints (1)")
+    parser.add_argument("--count", type=count, default=1, help="how many fire times --list prints (1)")
     parser.add_argument("--json", action="store_true", help="print --list as JSON")
     return parser
 
@@ -64,7 +67,7 @@ def _pause(name: str, *, paused: bool) -> None:
     say_where()
     with db.transaction() as connection:
         schema.ready(connection)
-        act(connection, name, who=who(), now=datetime.now(UTC))
+        act(connection, name, who=who(), now=emissions.clock(connection))
 
 
 if __name__ == "__main__":

@@ -3,6 +3,11 @@
 import os
 from collections.abc import Iterator
 from contextlib import contextmanager
+from datetime import datetime, timedelta, tzinfo
+from types import ModuleType
+from typing import Self
+
+import pytest
 
 from tutormax import db, servers, settings
 
@@ -29,3 +34,15 @@ def _forget() -> None:
     if "DATABASE_URL" in os.environ or not servers.is_embedded(settings.current()):
         db.dispose()
     settings.current.cache_clear()
+
+
+def a_day_ahead(monkeypatch: pytest.MonkeyPatch, module: ModuleType) -> None:
+    """Let the clock that a module reads be a day ahead of the database's."""
+
+    class Ahead(datetime):
+        @classmethod
+        def now(cls, tz: tzinfo | None = None) -> Self:
+            return super().now(tz) + timedelta(days=1)
+
+    # Who does not look at it has no such name.
+    monkeypatch.setattr(module, "datetime", Ahead, raising=False)

@@ -15,6 +15,7 @@ from typing import Any
 import pytest
 from sqlalchemy import Engine, Row, delete, func, select, update
 
+from tests.surroundings import a_day_ahead
 from tutormax import db, enqueue, settings
 from tutormax.following import Standing
 from tutormax.jobs import Job, JobActor, ring
@@ -204,6 +205,15 @@ def test_later_by_a_span() -> None:
 
     [row] = rows()
     assert timedelta(hours=1.4) < row.available_at - row.created_at <= timedelta(hours=1.5)
+
+
+def test_later_is_counted_by_the_clock_that_says_when_it_is_due(monkeypatch: pytest.MonkeyPatch) -> None:
+    a_day_ahead(monkeypatch, enqueue)
+
+    assert trigger("report_on", "--tutor-count", "1", "--in", "1h") == 0
+
+    [row] = rows()
+    assert row.available_at - row.created_at < timedelta(hours=2)
 
 
 def test_later_at_an_instant() -> None:

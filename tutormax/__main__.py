@@ -3,7 +3,8 @@
 import sys
 from argparse import ArgumentParser
 
-from sqlalchemy.exc import OperationalError
+from rich.markup import escape
+from sqlalchemy.exc import DBAPIError
 
 from tutormax import db, log
 from tutormax.commands import (
@@ -56,10 +57,12 @@ def main(arguments: list[str] | None = None) -> int:
             say_where()
         return int(options.run(options))
     except TutorMaxError as error:
-        complaints.print(f"[red]{type(error).__name__}[/]: {error}", soft_wrap=True)
+        complaints.print(f"[red]{type(error).__name__}[/]: {escape(str(error))}", soft_wrap=True)
         return 1
-    except OperationalError as error:
-        complaints.print(db.complaint(error), markup=False, soft_wrap=True)
+    except DBAPIError as error:
+        if (told := db.complaint(error)) is None:
+            raise
+        complaints.print(told, markup=False, soft_wrap=True)
         return 1
     except KeyboardInterrupt:
         return 130

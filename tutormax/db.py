@@ -11,7 +11,7 @@ from weakref import WeakKeyDictionary
 import psycopg
 from sqlalchemy import Connection, Engine, create_engine, event, make_url
 from sqlalchemy.engine.interfaces import DBAPIConnection
-from sqlalchemy.exc import InvalidatePoolError, OperationalError
+from sqlalchemy.exc import DBAPIError, InvalidatePoolError, OperationalError
 from sqlalchemy.pool import ConnectionPoolEntry
 
 from tutormax import servers, settings
@@ -22,6 +22,15 @@ from tutormax.redaction import redact_text
 FRESH_SECONDS = 1.0
 # Who talks to a host that has vanished hears of it in seconds; the kernel's own patience is fifteen minutes.
 KEEPALIVE = {"keepalives_idle": 10, "keepalives_interval": 5, "keepalives_count": 3, "tcp_user_timeout": 20_000}
+
+# By the codes of its errors: a server that shuts down or starts, or a connection that is lost.
+GOING_AWAY = ("57P", "08")
+# What it refuses though it answers, and what would help.
+REFUSALS = {
+    psycopg.errors.QueryCanceled.sqlstate: "ask for less at once, or raise TUTORMAX_STATEMENT_TIMEOUT_SECONDS",
+    psycopg.errors.InsufficientPrivilege.sqlstate: "use a login that may (deploy/postgresql/roles.sql)",
+    psycopg.errors.ReadOnlySqlTransaction.sqlstate: "name the server that takes writes with DATABASE_URL or POSTGRES_*",
+}
 
 # Opens a transaction that commits when its block ends, as `transaction` does.
 Begin: TypeAlias = Callable[[], AbstractContextManager[Connection]]
@@ -129,11 +138,19 @@ def transaction() -> Iterator[Connection]:
         committed(connection)
 
 
-def complaint(error: OperationalError) -> str:
-    """Return what to tell of a database that does not answer: which one, why, and what would help; no password."""
+def complaint(error: DBAPIError) -> str | None:
+    """Return what to tell of a database that does not answer or refuses: which one, why, and what would help.
+
+    No password is told, and nothing, None, of what is nobody's mistake but ours.
+    """
+    state = getattr(error.orig, "sqlstate", None)
+    if not isinstance(error, OperationalError) and state not in REFUSALS:
+        return None
     named = settings.current().external_database_url
     where = redact_text(named) if named else "the embedded server's socket"
     why = str(error.orig).partition("\n")[0]
+    if state is not None and not state.startswith(GOING_AWAY):
+        return f"PostgreSQL at {where} refuses: {why}; {REFUSALS.get(state, 'mend that, or try again')}"
     return f"PostgreSQL does not answer at {where}: {why}; start it, or name another with DATABASE_URL or POSTGRES_*"
 
 

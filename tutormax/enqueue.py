@@ -4,13 +4,12 @@ import argparse
 import sys
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
-from datetime import UTC, datetime
 from functools import partial
 from typing import Any, NoReturn
 
-from sqlalchemy.exc import OperationalError
+from sqlalchemy.exc import DBAPIError
 
-from tutormax import db, jobs, log, options, schema, settings, telling
+from tutormax import db, emissions, jobs, log, options, schema, settings, telling
 from tutormax.commands.output import say_where, who
 from tutormax.errors import TutorMaxError
 from tutormax.jobs import InvalidArgumentsError, JobActor, Request
@@ -32,8 +31,10 @@ def main(arguments: Sequence[str] | None = None, actors: Actors | None = None) -
         return telling.complain(error, Exit.MISUSED)
     except TutorMaxError as error:
         return telling.complain(error, Exit.FAILED)
-    except OperationalError as error:
-        return telling.complain(db.complaint(error), Exit.FAILED)
+    except DBAPIError as error:
+        if (told := db.complaint(error)) is None:
+            raise
+        return telling.complain(told, Exit.FAILED)
     except KeyboardInterrupt:
         return telling.complain("interrupted; a job that was sent goes on", Exit.INTERRUPTED)
 
@@ -55,6 +56,9 @@ def _run(given: list[str], actors: Actors) -> int:
     say_where()
     with db.transaction() as connection:
         schema.ready(connection)
+        if asked.after is not None:
+            # By the clock that says when it is due.
+            request = replace(request, run_at=emissions.clock(connection) + asked.after)
         make_sure_of_room(connection, [request])
         [job_id] = jobs.insert(connection, [request])
     sent = telling.Sent(job_id, request, new=job_id == request.job_id, json=asked.json)
@@ -65,7 +69,7 @@ def _request(asked: argparse.Namespace, actor: JobActor[Any, Any]) -> Request:
     values = {name.removeprefix(ARGUMENT): value for name, value in vars(asked).items() if name.startswith(ARGUMENT)}
     return replace(
         actor.request(**values),
-        run_at=asked.at if asked.after is None else datetime.now(UTC) + asked.after,
+        run_at=asked.at,
         key=asked.key,
         priority=actor.priority if asked.priority is None else asked.priority,
         requested_by=who(),

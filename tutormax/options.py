@@ -114,6 +114,20 @@ def seconds(text: str) -> float:
     return float(text)
 
 
+def count(text: str) -> int:
+    """Return how many are meant, one at least."""
+    if not re.fullmatch(r"\d{1,6}", text, re.ASCII) or int(text) < 1:
+        raise ArgumentTypeError(f"{text!r} is not a whole number from 1 to 999999")
+    return int(text)
+
+
+def filled(text: str) -> str:
+    """Return a text that is not empty: a filter that names nothing would let everything through."""
+    if not text.strip():
+        raise ArgumentTypeError("it is empty")
+    return text
+
+
 def suggestion(wrong: str, known: Iterable[str]) -> str:
     """Return `: did you mean ...?` if something known is close, else nothing."""
     close = difflib.get_close_matches(wrong, list(known), n=1)

@@ -7,14 +7,15 @@ from datetime import timedelta
 from uuid import uuid4
 
 import pytest
-from sqlalchemy import insert
+from sqlalchemy import insert, update
 
 from tests.factories import NOW, add_organization, add_tutor
 from tests.jobs.probes import QUEUE
-from tutormax import db
-from tutormax.jobs import Request
+from tutormax import db, queries
+from tutormax.__main__ import main
+from tutormax.jobs import Request, lease
 from tutormax.jobs import insert as insert_jobs
-from tutormax.tables import churn_predictions, tutor_performance_metrics
+from tutormax.tables import churn_predictions, jobs, tutor_performance_metrics, tutors
 
 
 def called(*arguments: str) -> subprocess.CompletedProcess[str]:
@@ -119,11 +120,104 @@ def test_jobs_are_listed_shown_and_cancelled(database: str) -> None:
     assert (shown["state"], shown["error_type"]) == ("cancelled", "Cancelled")
 
 
+def test_a_database_that_answers_too_late_is_not_said_to_be_away(
+    database: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    assert database
+    monkeypatch.setenv("TUTORMAX_STATEMENT_TIMEOUT_SECONDS", "1")
+    with db.transaction() as connection:
+        [job] = insert_jobs(connection, [Request("leave_mark", QUEUE, {"mark": "a"})])
+
+    with db.transaction() as connection:
+        connection.execute(queries.load("lock_job"), {"job_id": job})
+        failed = called("jobs", "cancel", str(job))
+
+    assert failed.returncode == 1
+    assert "refuses: canceling statement due to statement timeout" in failed.stderr
+    assert "TUTORMAX_STATEMENT_TIMEOUT_SECONDS" in failed.stderr
+
+
 def test_dropping_needs_a_selection_and_a_yes(database: str) -> None:
     assert database
 
     assert called("jobs", "drop").returncode == 2
     assert "0 dead jobs; say --yes" in called("jobs", "drop", "--all").stdout
+
+
+def test_what_a_job_says_in_square_brackets_is_printed_as_it_is(database: str) -> None:
+    assert database
+    said = "no file [/models/a]: return self._values[key]"
+    with db.transaction() as connection:
+        [job] = insert_jobs(connection, [Request("leave_mark", QUEUE, {"mark": "a"})])
+        died = update(jobs).values(state="dead", error=said, error_type="OSError", traceback=said)
+        connection.execute(died.where(jobs.c.job_id == job))
+
+    assert said in called("jobs", "list").stdout
+    assert called("jobs", "show", str(job)).stdout.count(said) == 2
+
+
+def test_a_name_in_square_brackets_is_printed_as_it_is(scored: int) -> None:
+    with db.transaction() as connection:
+        connection.execute(update(tutors).values(name="Ann [vip]").where(tutors.c.tutor_id == scored))
+
+    assert "Ann [vip]" in called("risk").stdout
+    assert "Ann [vip], of Acme Tutors" in called("tutor", "t-17").stdout
+    assert "there is no tutor '[/x]'" in called("tutor", "[/x]").stderr
+
+
+def test_a_job_that_runs_once_more_is_not_said_to_have_ended_before_it_began(database: str) -> None:
+    assert database
+    with db.transaction() as connection:
+        [job] = insert_jobs(connection, [Request("leave_mark", QUEUE, {"mark": "a"}, key="a")])
+        [first] = lease.take_free(connection, [job], seconds=30, worker="test").values()
+        insert_jobs(connection, [Request("leave_mark", QUEUE, {"mark": "a"}, key="a")])
+        lease.finish(connection, first, None)
+
+    waiting = called("jobs", "list", "--state", "pending").stdout
+    with db.transaction() as connection:
+        lease.take(connection, job, seconds=30, worker="test")
+    running = called("jobs", "list", "--state", "running").stdout
+
+    assert waiting.splitlines()[-1].split()[-1] == "-"
+    assert float(running.splitlines()[-1].split()[-2]) >= 0
+
+
+@pytest.mark.parametrize("verb", ["requeue", "drop"])
+@pytest.mark.parametrize("option", ["--error", "--actor", "--queue", "--group"])
+def test_a_filter_that_names_nothing_does_not_mean_every_dead_job(
+    verb: str, option: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    with pytest.raises(SystemExit) as refused:
+        main(["jobs", verb, option, "", "--yes"])
+
+    assert refused.value.code == 2
+    assert f"argument {option}: it is empty" in capsys.readouterr().err
+
+
+def test_a_job_that_was_named_and_stays_as_it_is_is_told_and_fails(database: str) -> None:
+    assert database
+    with db.transaction() as connection:
+        [dead] = insert_jobs(connection, [Request("leave_mark", QUEUE, {"mark": "a"}, key="a")])
+        connection.execute(update(jobs).values(state="dead", error="e", error_type="E", finished_at=NOW))
+        [alive] = insert_jobs(connection, [Request("leave_mark", QUEUE, {"mark": "a"}, key="a")])
+
+    told = called("jobs", "requeue", str(alive), "--yes")
+    kept = called("jobs", "requeue", str(dead), "--yes")
+    dropped = called("jobs", "drop", str(dead), "--yes")
+
+    assert (told.returncode, "1 of the jobs named are no dead jobs" in told.stdout) == (1, True)
+    assert (kept.returncode, "1 stay dead: the same work is asked for already" in kept.stdout) == (1, True)
+    assert (dropped.returncode, dropped.stdout) == (0, "1 of 1 dead jobs: drop.\n")
+
+
+@pytest.mark.parametrize("command", ["jobs list", "jobs dead", "models list", "risk"])
+@pytest.mark.parametrize("limit", ["-1", "0", "many"])
+def test_how_many_is_a_whole_number(command: str, limit: str, capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit) as refused:
+        main([*command.split(), "--limit", limit])
+
+    assert refused.value.code == 2
+    assert "is not a whole number from 1" in capsys.readouterr().err
 
 
 def test_an_unknown_job_is_one_line(database: str) -> None:

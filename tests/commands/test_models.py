@@ -13,8 +13,10 @@ from sqlalchemy import insert, select
 
 from actors.default import promote_model, roll_back_model
 from tests.ml.trained import AT
+from tests.surroundings import a_day_ahead
 from tutormax import db, settings
 from tutormax.__main__ import main
+from tutormax.commands import models as models_command
 from tutormax.jobs import JobActor, ring
 from tutormax.tables import jobs, models
 
@@ -112,6 +114,16 @@ def test_without_a_worker_it_is_told_and_nothing_happens_later(capsys: pytest.Ca
     with db.transaction() as connection:
         [job] = connection.execute(select(jobs)).all()
     assert job.expires_at - job.created_at < timedelta(seconds=1)
+
+
+def test_nothing_happens_later_whatever_the_clock_of_whoever_asks(monkeypatch: pytest.MonkeyPatch) -> None:
+    a_day_ahead(monkeypatch, models_command)
+
+    assert main(["models", "rollback", "--reason", "a test", "--timeout", "0.3"]) == 124
+
+    with db.transaction() as connection:
+        [job] = connection.execute(select(jobs)).all()
+    assert job.expires_at - job.created_at < timedelta(minutes=1)
 
 
 def test_what_is_asked_for_is_what_the_actors_take() -> None:

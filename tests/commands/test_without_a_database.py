@@ -7,7 +7,8 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from sqlalchemy.exc import OperationalError
+from psycopg import errors
+from sqlalchemy.exc import DBAPIError, InternalError, OperationalError, ProgrammingError
 
 import schedules.__main__
 import tutormax.__main__
@@ -112,7 +113,28 @@ def test_an_embedded_one_has_no_address_to_name(monkeypatch: pytest.MonkeyPatch)
     settings.current.cache_clear()
     error = OperationalError(None, None, Exception("the socket is gone\nmore"))
 
-    assert db.complaint(error).startswith(
-        "PostgreSQL does not answer at the embedded server's socket: the socket is gone; start it"
-    )
+    told = db.complaint(error)
+
     settings.current.cache_clear()
+    assert told is not None
+    assert told.startswith("PostgreSQL does not answer at the embedded server's socket: the socket is gone; start it")
+
+
+@pytest.mark.parametrize(
+    ("kind", "of", "told"),
+    [
+        (OperationalError, errors.QueryCanceled, "refuses: so; ask for less at once, or raise TUTORMAX_STATEMENT_TIME"),
+        (OperationalError, errors.DiskFull, "refuses: so; mend that, or try again"),
+        (ProgrammingError, errors.InsufficientPrivilege, "refuses: so; use a login that may (deploy/postgresql/roles"),
+        (InternalError, errors.ReadOnlySqlTransaction, "refuses: so; name the server that takes writes"),
+        (OperationalError, errors.AdminShutdown, "PostgreSQL does not answer at"),
+    ],
+)
+def test_one_that_answers_and_refuses_is_not_said_to_be_silent(
+    kind: type[DBAPIError], of: type[Exception], told: str
+) -> None:
+    assert told in str(db.complaint(kind(None, None, of("so"))))
+
+
+def test_a_mistake_of_ours_keeps_its_traceback() -> None:
+    assert db.complaint(ProgrammingError(None, None, errors.UndefinedColumn("no such column"))) is None

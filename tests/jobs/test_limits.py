@@ -13,8 +13,9 @@ from sqlalchemy import Connection, text
 
 from actors.data_generation import generate_data_continuous
 from tests.factories import add_organization, add_tutor
+from tests.faults.harness import eventually
 from tests.jobs.probes import QUEUE, leave_mark
-from tutormax import db, rescoring, settings
+from tutormax import db, metrics, queries, rescoring, settings
 from tutormax.jobs import Request, insert, lease, limits, relay
 from tutormax.jobs.limits import Limit, QueueFullError
 
@@ -42,6 +43,14 @@ def started(connection: Connection, jobs: list[UUID], limit: Limit, *, seconds: 
     """Let a worker try each of some jobs; return those that it may have."""
     tried = [limits.take(connection, job, lambda: limit, seconds=seconds, worker="test") for job in jobs]
     return [held for held in tried if held is not None]
+
+
+def somebody_waits() -> bool:
+    """Tell whether a session of this database waits for a lock."""
+    waiting = "select true from pg_stat_activity where datname = current_database() and wait_event_type = 'Lock'"
+    # A transaction each time: what it has seen of others, it goes on seeing.
+    with db.transaction() as connection:
+        return bool(connection.execute(text(waiting)).scalar())
 
 
 def later(connection: Connection, span: timedelta) -> None:
@@ -176,6 +185,45 @@ def test_of_many_workers_that_look_at_once_no_more_than_the_limit_start(database
         thread.join()
 
     assert len(held) == 3
+
+
+def test_whoever_waits_for_a_locked_job_keeps_no_other_of_its_limit_from_starting(database: str) -> None:
+    assert database
+    with db.transaction() as connection:
+        locked, free = asked(connection, 2)
+    held: dict[UUID, list[lease.Lease]] = {}
+
+    def work(job: UUID) -> None:
+        with db.transaction() as connection:
+            held[job] = started(connection, [job], Limit(most_running=5))
+
+    threads = {job: threading.Thread(target=work, args=(job,)) for job in (locked, free)}
+    with db.transaction() as connection:
+        connection.execute(queries.load("lock_job"), {"job_id": locked})
+        threads[locked].start()
+        eventually(somebody_waits)
+        threads[free].start()
+        threads[free].join(10)
+        started_beside = list(held)
+    for thread in threads.values():
+        thread.join()
+
+    assert started_beside == [free]
+    assert len(held[locked]) == 1
+
+
+def test_a_doorbell_of_a_job_that_has_ended_is_not_counted_as_held_back(connection: Connection) -> None:
+    ended, other = asked(connection, 2)
+    limit = Limit(most_running=1)
+    [done] = started(connection, [ended], limit)
+    lease.finish(connection, done, None)
+    started(connection, [other], limit)
+    counted = metrics.JOBS_HELD_BACK.labels(QUEUE, "leave_mark", "actor_running")
+    before = counted._value.get()  # noqa: SLF001
+
+    assert started(connection, [ended], limit) == []
+
+    assert counted._value.get() == before  # noqa: SLF001
 
 
 def test_generation_starts_125_jobs_a_minute_unless_told_otherwise(monkeypatch: pytest.MonkeyPatch) -> None:

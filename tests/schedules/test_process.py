@@ -16,8 +16,10 @@ from pathlib import Path
 import pytest
 from sqlalchemy import func, select
 
+import schedules.__main__ as schedules_command
 from schedules.__main__ import main
 from tests.faults.harness import free_port
+from tests.surroundings import a_day_ahead
 from tutormax import db, emissions
 from tutormax.tables import jobs, schedule_slots, schedules
 
@@ -136,6 +138,21 @@ def test_a_schedule_is_paused_and_resumed_by_command(database: str) -> None:
 
     assert (main(["--pause", "training"]), paused()) == (0, True)
     assert (main(["--resume", "training"]), paused()) == (0, False)
+
+
+def test_a_resumed_schedule_begins_now_whatever_the_clock_of_whoever_resumes_it(
+    database: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    assert database
+    with db.transaction() as connection:
+        emissions.unsent(connection, {"training": datetime.now(UTC)}, datetime.now(UTC))
+    a_day_ahead(monkeypatch, schedules_command)
+
+    assert (main(["--pause", "training"]), main(["--resume", "training"])) == (0, 0)
+
+    with db.transaction() as connection:
+        registered_at = connection.execute(select(schedules.c.registered_at)).scalar_one()
+    assert registered_at <= datetime.now(UTC)
 
 
 def test_an_unknown_schedule_is_refused(database: str, capsys: pytest.CaptureFixture[str]) -> None:

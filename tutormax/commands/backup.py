@@ -4,6 +4,8 @@ from argparse import ArgumentParser, Namespace, _SubParsersAction
 from datetime import UTC, datetime
 from pathlib import Path
 
+from rich.markup import escape
+
 from tutormax import backup, settings
 from tutormax.commands.output import console, print_json
 
@@ -26,7 +28,8 @@ def _write(options: Namespace) -> int:
     if options.json:
         print_json({"backup": place, "revision": made.revision, "models": made.models, "megabytes": megabytes})
         return 0
-    console.print(f"Backed up to {place}: the schema at {made.revision}, {megabytes:,.1f} MB, {made.models} models.")
+    held = f"the schema at {made.revision}, {megabytes:,.1f} MB, {made.models} models"
+    console.print(f"Backed up to {escape(str(place))}: {held}.")
     return 0
 
 

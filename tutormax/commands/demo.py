@@ -113,7 +113,7 @@ class _bar:  # noqa: N801 - reads as the context manager it is
             TextColumn("{task.description:<34}"),
             BarColumn(bar_width=30),
             TimeElapsedColumn(),
-            TextColumn("{task.fields[note]}"),
+            TextColumn("{task.fields[note]}", markup=False),
             console=complaints,
         )
         self._task = self._progress.add_task(title, total=None, note="")

@@ -4,6 +4,8 @@ from argparse import ArgumentParser, Namespace, _SubParsersAction
 from collections.abc import Sequence
 from dataclasses import asdict
 
+from rich.markup import escape
+
 from tutormax import health, servers, settings
 from tutormax.catalogue import Process
 from tutormax.commands.output import console, print_json
@@ -29,7 +31,8 @@ def run(options: Namespace) -> int:
         print_json([asdict(check) for check in checks])
     else:
         for check in checks:
-            console.print(f"{'[green]well[/]' if check.well else '[red]ILL [/]'}  {check.name}  {check.said}".rstrip())
+            said = escape(f"{check.name}  {check.said}".rstrip())
+            console.print(f"{'[green]well[/]' if check.well else '[red]ILL [/]'}  {said}")
     return 0 if all(check.well for check in checks) else 1
 
 

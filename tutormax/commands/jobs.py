@@ -1,7 +1,7 @@
 """`python -m tutormax jobs`: look at jobs, cancel them, and decide on the dead."""
 
 from argparse import ArgumentParser, Namespace, _SubParsersAction
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from datetime import UTC, datetime
 from typing import Any
 from uuid import UUID
@@ -16,6 +16,7 @@ from tutormax.commands.ready import ready
 from tutormax.jobs import operations
 from tutormax.jobs.lease import State
 from tutormax.jobs.operations import DeadGroup, Selection
+from tutormax.options import count, filled
 
 
 def add(commands: "_SubParsersAction[ArgumentParser]") -> None:
@@ -27,7 +28,7 @@ def add(commands: "_SubParsersAction[ArgumentParser]") -> None:
     listing.add_argument("--state", choices=[state.value for state in State])
     listing.add_argument("--actor")
     listing.add_argument("--queue")
-    listing.add_argument("--limit", type=int, default=20)
+    listing.add_argument("--limit", type=count, default=20)
     listing.set_defaults(run=_list)
     showing = verbs.add_parser("show", help="everything about one job")
     showing.add_argument("job", type=UUID)
@@ -38,7 +39,7 @@ def add(commands: "_SubParsersAction[ArgumentParser]") -> None:
     cancelling.set_defaults(run=_cancel)
     dead = verbs.add_parser("dead", help="the dead letters, grouped by error; of one group, what died and how")
     dead.add_argument("group", nargs="?", help="the name that stands before a group")
-    dead.add_argument("--limit", type=int, default=20, help="how many of a group are shown (20)")
+    dead.add_argument("--limit", type=count, default=20, help="how many of a group are shown (20)")
     dead.set_defaults(run=_dead)
     for name, act, what in (
         ("requeue", operations.requeue, "try dead jobs anew"),
@@ -46,10 +47,10 @@ def add(commands: "_SubParsersAction[ArgumentParser]") -> None:
     ):
         verb = verbs.add_parser(name, help=what)
         verb.add_argument("job", type=UUID, nargs="*")
-        verb.add_argument("--group", help="a group as `dead` names it")
-        verb.add_argument("--actor")
-        verb.add_argument("--queue")
-        verb.add_argument("--error", help="part of the error's text or type")
+        verb.add_argument("--group", type=filled, help="a group as `dead` names it")
+        verb.add_argument("--actor", type=filled)
+        verb.add_argument("--queue", type=filled)
+        verb.add_argument("--error", type=filled, help="part of the error's text or type")
         verb.add_argument("--all", action="store_true", help="every dead job")
         verb.add_argument("--reason")
         verb.add_argument("--yes", action="store_true", help="do it; without it only the count is told")
@@ -78,16 +79,18 @@ def _list(options: Namespace) -> int:
             str(row["attempts"]),
             instant(row["created_at"]),
             _took(row),
-            row["error"].splitlines()[0][:60] if row["error"] else _progress(row),
+            escape(row["error"].splitlines()[0][:60]) if row["error"] else _progress(row),
         )
     console.print(made)
     return 0
 
 
 def _took(row: Mapping[str, Any]) -> str:
-    if row["started_at"] is None:
+    if row["started_at"] is None or row["state"] == State.PENDING:
         return "-"
-    return f"{((row['finished_at'] or datetime.now(UTC)) - row['started_at']).total_seconds():.2f} s"
+    # What runs once more ended when it ran before.
+    ended = datetime.now(UTC) if row["state"] == State.RUNNING else row["finished_at"]
+    return f"{(ended - row['started_at']).total_seconds():.2f} s"
 
 
 def _progress(row: Mapping[str, Any]) -> str:
@@ -104,7 +107,7 @@ def _show(options: Namespace) -> int:
         return 0
     made = table(f"Job {options.job}", "", "")
     for name, value in row.items():
-        made.add_row(name.replace("_", " "), instant(value) if isinstance(value, datetime) else str(value))
+        made.add_row(name.replace("_", " "), instant(value) if isinstance(value, datetime) else escape(str(value)))
     console.print(made)
     return 0
 
@@ -156,7 +159,7 @@ def _dead_letters(options: Namespace) -> int:
         print_json(letters)
         return 0
     if not letters:
-        console.print(f"No dead letter is in a group {options.group!r}; `jobs dead` names them.")
+        console.print(f"No dead letter is in a group {escape(repr(options.group))}; `jobs dead` names them.")
         return 1
     made = table(
         f"Dead letters of {options.group}, newest first",
@@ -182,15 +185,23 @@ def _settle(options: Namespace) -> int:
         groups = operations.dead_groups(connection, selection)
         meant = sum(group.jobs for group in groups)
         done = options.act(connection, selection, who=who(), reason=options.reason) if options.yes else 0
-    sentence = (
-        f"{done} of {meant} dead jobs: {options.verb}."
-        if options.yes
-        else f"{meant} dead jobs; say --yes to {options.verb} them."
-    )
+    alive = len(set(options.job)) - meant if options.job else 0
     if not (options.json or options.yes) and groups:
         console.print(_grouped("What is meant", groups))
-    _say(options, {"meant": meant, "done": done}, sentence)
-    return 0
+    _say(options, {"meant": meant, "done": done}, " ".join(_settled(options, meant, done, alive)))
+    return 1 if alive or (options.job and options.yes and done < meant) else 0
+
+
+def _settled(options: Namespace, meant: int, done: int, alive: int) -> Iterator[str]:
+    """Say what was done, or would be, and why not with the others."""
+    if not options.yes:
+        yield f"{meant} dead jobs; say --yes to {options.verb} them."
+    else:
+        yield f"{done} of {meant} dead jobs: {options.verb}."
+        if done < meant:
+            yield f"{meant - done} stay dead: the same work is asked for already."
+    if alive:
+        yield f"{alive} of the jobs named are no dead jobs that match."
 
 
 def _say(options: Namespace, facts: Mapping[str, object], sentence: str) -> None:

@@ -2,17 +2,19 @@
 
 from argparse import ArgumentParser, Namespace, _SubParsersAction
 from collections.abc import Mapping, Sequence
-from datetime import UTC, datetime, timedelta
+from datetime import timedelta
 from typing import Any
 
+from rich.markup import escape
 from rich.table import Table
 from sqlalchemy import Connection, or_, select
 
-from tutormax import db, following, jobs
+from tutormax import db, emissions, following, jobs
 from tutormax.commands.output import complaints, console, instant, number, print_json, styled, table, who
 from tutormax.commands.ready import ready
 from tutormax.errors import PermanentError
 from tutormax.jobs import Request
+from tutormax.options import count, seconds
 from tutormax.populations import Population
 from tutormax.tables import models
 
@@ -34,7 +36,7 @@ def add(commands: "_SubParsersAction[ArgumentParser]") -> None:
     )
     listing = verbs.add_parser("list", help="every model, newest first")
     listing.add_argument("--population", choices=list(Population))
-    listing.add_argument("--limit", type=int, default=20)
+    listing.add_argument("--limit", type=count, default=20)
     listing.set_defaults(run=_list)
     showing = verbs.add_parser("show", help="one model: its record and the gate's verdicts")
     showing.add_argument("model", help="synthetic/20261121_020000, or the version alone")
@@ -51,7 +53,7 @@ def add(commands: "_SubParsersAction[ArgumentParser]") -> None:
     back.set_defaults(run=_roll_back)
     for verb in (promoting, back):
         verb.add_argument("--reason", required=True, help="why; kept in the audit log")
-        verb.add_argument("--timeout", type=float, default=60.0, metavar="SECONDS", help="how long to wait (60)")
+        verb.add_argument("--timeout", type=seconds, default=60.0, metavar="SECONDS", help="how long to wait (60)")
     for verb in verbs.choices.values():
         verb.add_argument("--json", action="store_true")
 
@@ -89,7 +91,7 @@ def _list(options: Namespace) -> int:
             instant(row["as_of"]),
             number(record.get("auc"), 3),
             number(record.get("skill"), 3),
-            (row["reason"] or "")[:70],
+            escape((row["reason"] or "")[:70]),
         )
     console.print(made if rows else "No models yet: python -m tutormax.enqueue train_models --wait")
     return 0
@@ -102,7 +104,7 @@ def _show(options: Namespace) -> int:
     if options.json:
         print_json(row)
         return 0
-    console.print(f"[bold]{row['model_id']}[/] is {row['status']}: {row['reason']}")
+    console.print(f"[bold]{row['model_id']}[/] is {row['status']}: {escape(str(row['reason']))}")
     console.print(f"Data until {instant(row['as_of'])} UTC, features {row['feature_version']}")
     console.print(_record_table([row]))
     checks = table("\nThe gate", "check", "value", "must be", "verdict", right=["value"])
@@ -165,10 +167,10 @@ def _roll_back(options: Namespace) -> int:
 def _changed(options: Namespace, actor: str, args: Mapping[str, str]) -> int:
     # A worker does it: only where models are served can one be proved to load before it takes over.
     # What nobody waits for any more must not change models hours later.
-    expires_at = datetime.now(UTC) + timedelta(seconds=options.timeout)
     args = {**args, "who": who(), "reason": options.reason}
-    request = Request(actor, QUEUE, args, priority=2, expires_at=expires_at, requested_by=who())
     with db.transaction() as connection:
+        expires_at = emissions.clock(connection) + timedelta(seconds=options.timeout)
+        request = Request(actor, QUEUE, args, priority=2, expires_at=expires_at, requested_by=who())
         [job] = jobs.insert(connection, [request])
     ended = following.follow(job, timeout_seconds=options.timeout, tell=lambda _: None)
     if not ended.ended:
@@ -176,7 +178,7 @@ def _changed(options: Namespace, actor: str, args: Mapping[str, str]) -> int:
         complaints.print(f"{actor}: {waited}: does a worker of the {QUEUE} queue run?", soft_wrap=True)
         return TIMED_OUT
     if ended.state != "done":
-        complaints.print(f"{actor}: {ended.error_type}: {ended.error}", soft_wrap=True)
+        complaints.print(f"{actor}: {ended.error_type}: {escape(str(ended.error))}", soft_wrap=True)
         return 1
     serves = (ended.result or {})["model_id"]
     if options.json:

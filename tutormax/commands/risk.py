@@ -4,11 +4,13 @@ from argparse import ArgumentParser, Namespace, _SubParsersAction
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from rich.markup import escape
 from rich.table import Table
 
 from tutormax import db, risk
 from tutormax.commands.output import RISK_STYLES, TIER_STYLES, console, percentage, print_json, styled, table, words
 from tutormax.commands.ready import ready
+from tutormax.options import count
 
 REASONS_SHOWN = 3
 
@@ -18,7 +20,7 @@ def add(commands: "_SubParsersAction[ArgumentParser]") -> None:
     parser = commands.add_parser("risk", help="the tutors most likely to leave, with reasons")
     parser.add_argument("--organization", help="of one organization only")
     parser.add_argument("--level", action="append", choices=risk.LEVELS, help="of these levels only")
-    parser.add_argument("--limit", type=int, default=10)
+    parser.add_argument("--limit", type=count, default=10)
     parser.add_argument("--json", action="store_true")
     parser.set_defaults(run=run)
 
@@ -47,7 +49,7 @@ def risk_table(rows: Sequence[Mapping[str, Any]]) -> Table:
     )  # fmt: skip
     for row in rows:
         made.add_row(
-            row["name"] or row["external_id"],
+            escape(row["name"] or row["external_id"]),
             str(row["churn_score"]),
             styled(row["risk_level"], RISK_STYLES[row["risk_level"]]),
             percentage(row["p7"]),

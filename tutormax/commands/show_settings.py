@@ -7,6 +7,7 @@ from typing import Any, get_args
 
 from pydantic import SecretStr
 from pydantic.fields import FieldInfo
+from rich.markup import escape
 
 from tutormax import settings
 from tutormax.commands.output import console, print_json, table
@@ -54,7 +55,7 @@ def run(options: Namespace) -> int:
     made = table("Settings (environment and .env)", "variable", "value", "what it does")
     for name, field in settings.Settings.model_fields.items():
         variable = settings.variable_of(name)
-        made.add_row(variable, str(rows[variable]), field.description)
+        made.add_row(variable, escape(str(rows[variable])), field.description)
     console.print(made)
     return 0
 

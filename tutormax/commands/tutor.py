@@ -6,6 +6,8 @@ from datetime import datetime
 from pathlib import Path
 from typing import Any
 
+from rich.markup import escape
+
 from tutormax import db, risk
 from tutormax.commands.output import (
     RISK_STYLES,
@@ -66,9 +68,8 @@ def run(options: Namespace) -> int:
     if options.json:
         print_json({"tutor": tutor, "judged_until": judged_until, "performance": windows, "scores": scores})
         return 0
-    console.print(
-        f"[bold]{tutor['name'] or tutor['external_id']}[/], of {tutor['organization']}, since {tutor['joined_at']:%F}"
-    )
+    named, organization = escape(tutor["name"] or tutor["external_id"]), escape(tutor["organization"])
+    console.print(f"[bold]{named}[/], of {organization}, since {tutor['joined_at']:%F}")
     _print_performance(windows, judged_until)
     _print_scores(scores)
     return 0
@@ -79,7 +80,7 @@ def _draw(tutor: Mapping[str, Any], scores: Sequence[Mapping[str, Any]], path: P
     from tutormax.commands import tutor_picture  # noqa: PLC0415
 
     tutor_picture.draw(tutor["name"] or tutor["external_id"], scores, path)
-    complaints.print(f"drawn: {path}", soft_wrap=True)
+    complaints.print(f"drawn: {path}", markup=False, soft_wrap=True)
 
 
 def _print_performance(windows: Sequence[Mapping[str, Any]], judged_until: datetime | None) -> None:

@@ -4,6 +4,8 @@ import signal
 import time
 from argparse import ArgumentParser, Namespace, _SubParsersAction
 
+from rich.markup import escape
+
 from tutormax import processes, servers, settings
 from tutormax.commands.observing import Observers, observers
 from tutormax.commands.output import console
@@ -46,8 +48,8 @@ def stop_on_signals() -> None:
 
 def _tell(limits: settings.Settings, seen_by: Observers) -> None:
     served = servers.endpoints()
-    console.print(f"PostgreSQL   {redact_text(served.database_url)}")
-    console.print(f"Broker       {redact_text(served.broker_url)}")
+    console.print(f"PostgreSQL   {escape(redact_text(served.database_url))}")
+    console.print(f"Broker       {escape(redact_text(served.broker_url))}")
     console.print(f"Processes    http://{limits.metrics_host}, ports {limits.metrics_ports}, each with /metrics")
     console.print(f"Exporter     http://{limits.metrics_host}:{limits.exporter_port}/metrics, targets at /sd")
     for line in seen_by.look:

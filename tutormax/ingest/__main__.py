@@ -14,7 +14,7 @@ from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 import orjson
 from rich.console import Console
-from sqlalchemy.exc import OperationalError
+from sqlalchemy.exc import DBAPIError
 
 from tutormax import db, schema, servers, settings
 from tutormax.db import Begin
@@ -70,7 +70,8 @@ def _explanation(error: BaseException) -> tuple[str, int] | None:
         return str(error), WRONG_USAGE
     if isinstance(error, TutorMaxError):
         return str(error), REFUSED
-    return (db.complaint(error), REFUSED) if isinstance(error, OperationalError) else None
+    told = db.complaint(error) if isinstance(error, DBAPIError) else None
+    return None if told is None else (told, REFUSED)
 
 
 def _is_interrupt(error: BaseException | None) -> bool:

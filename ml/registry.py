@@ -68,6 +68,12 @@ def named(connection: Connection, model_id: str) -> Registered | None:
     return None if row is None else _registered(row)
 
 
+def is_rejected(connection: Connection, model: Registered) -> bool:
+    """Tell whether a model is not to serve any more, or never was."""
+    status = connection.execute(select(models.c.status).where(models.c.model_id == model.model_id)).scalar_one_or_none()
+    return status == ModelStatus.REJECTED
+
+
 def enter(
     connection: Connection,
     candidate: Registered,

@@ -1,7 +1,8 @@
 """The model that scores: loaded once, checked against the champion's row each time, replaced when that changes.
 
 A champion whose files are not what was published is never parsed. In its place serves what served before it: the model
-in memory, or else the newest earlier champion that can be loaded, or else the rule. Each scoring tries it again.
+in memory unless it was rejected since, or else the newest earlier champion that can be loaded, or else the rule. Each
+scoring tries it again.
 
 The models' directory may lie on another machine. It is read through a breaker, in a thread that may hang.
 """
@@ -83,6 +84,9 @@ class Shelf:
         try:
             loaded = self._load(wanted)
         except (ArtefactError, StoreUnavailableError, BreakerOpenError) as error:
+            # An operator went back from it: it is in memory by chance only.
+            if held is not None and registry.is_rejected(connection, held[0]):
+                held = None
             if held is None and not isinstance(error, ArtefactError):
                 raise
             substitute = self._before(connection, wanted) if held is None else held[1]

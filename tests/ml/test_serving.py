@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 from sqlalchemy import Connection
 
-from ml import links
+from ml import links, registry
 from ml.gate import Decision
 from ml.serving import RULE, Shelf
 from tests.ml.registered import SYNTHETIC, add_model
@@ -25,6 +25,19 @@ def corrupt(root: Path, model_id: str) -> None:
     content = bytearray(file.read_bytes())
     content[len(content) // 2] ^= 1
     file.write_bytes(content)
+
+
+def test_a_model_that_was_rolled_back_serves_no_more_though_it_is_in_memory(
+    connection: Connection, shelf: Shelf, tmp_path: Path
+) -> None:
+    before, bad = add_model(connection, tmp_path), add_model(connection, tmp_path, days=1)
+    assert shelf.scorer(connection, SYNTHETIC).model_id == bad.model_id
+    corrupt(tmp_path, before.model_id)
+
+    registry.roll_back(connection, SYNTHETIC, who="ops", reason="bad", directory=tmp_path / SYNTHETIC)
+
+    scorer = shelf.scorer(connection, SYNTHETIC)
+    assert (scorer.model, scorer.instead_of) == (RULE.model, before.model_id)
 
 
 def test_without_a_model_the_rule_scores(connection: Connection, shelf: Shelf) -> None:

@@ -2,6 +2,19 @@
 -- Keeps up to three rows for each given pair of a tutor and a day, all of them different, unless there are some: the newest 7
 -- days, what the 30 days hold besides, and the 90. The days in which a window starts or ends are not whole, and not among
 -- them. All whole days of all pairs lie between :first_day and :last_day, so that few partitions are met.
+with ends as materialized (
+    -- Found first: the planner, of days that it has seen nothing of yet, would read them all to find out that none is asked for.
+    select
+        given.tutor_id,
+        given.ends_on
+    from unnest(cast(:tutor_ids as integer[]), cast(:days as date[])) as given (tutor_id, ends_on)
+    where not exists (
+        select 1
+        from tutor_windows
+        where tutor_windows.tutor_id = given.tutor_id and tutor_windows.ends_on = given.ends_on
+    )
+)
+
 insert into tutor_windows
 select
     ends.tutor_id,
@@ -28,7 +41,7 @@ select
     sum(tutor_days.responses) as responses,
     sum(tutor_days.response_minutes) as response_minutes,
     count(*) filter (where tutor_days.logged_in) as login_days
-from unnest(cast(:tutor_ids as integer[]), cast(:days as date[])) as ends (tutor_id, ends_on)
+from ends
 inner join tutor_days
     on
         ends.tutor_id = tutor_days.tutor_id
@@ -38,10 +51,5 @@ inner join tutor_days
 where
     tutor_days.day > :first_day
     and tutor_days.day < :last_day
-    and not exists (
-        select 1
-        from tutor_windows as kept
-        where kept.tutor_id = ends.tutor_id and kept.ends_on = ends.ends_on
-    )
 group by ends.tutor_id, ends.ends_on, window_days
 order by ends.tutor_id, ends.ends_on, window_days

@@ -22,8 +22,8 @@ from tutormax.generation.store import Store, Written
 
 MOST_TUTORS, MOST_SESSIONS, MOST_DAYS = 20_000, 2_000_000, 3650
 ENDED_PER_TUTOR_AND_DAY = 2.09
-# Of a few tutors all may be on leave.
-SPARE_DAYS = 3
+# A marketplace of any size is within this of what is expected of it; of a few tutors all may be on leave.
+MARGIN, SPARE_DAYS = 0.12, 3
 HELD_AT_ONCE = 20_000
 LARGEST_SEED = 2**32 - 1
 
@@ -90,8 +90,7 @@ def make_sample(
             opened = opening.result()
         try:
             with connection.begin_nested(), Store(connection, organization_id, seed) as store:
-                surplus = _most_in(days, tutors) - sessions
-                newest = _Newest(store, until, sessions, hold=sys.maxsize if few else surplus)
+                newest = _Newest(store, until, sessions, hold_all=few)
                 past = write_past(store, opened, until, add=newest.add, progress=progress)
                 written = past.rows + newest.finish()
         except _TooFewDaysError:
@@ -104,11 +103,11 @@ def make_sample(
 class _Newest:
     """Stores the newest sessions: the first days are held back until it is known how much of them is too much."""
 
-    def __init__(self, store: Store, until: int, sessions: int, *, hold: float) -> None:
+    def __init__(self, store: Store, until: int, sessions: int, *, hold_all: bool) -> None:
         self.store = store
         self._until = until
         self._sessions = sessions
-        self._hold = hold
+        self._hold = sys.maxsize if hold_all else 2 * MARGIN * sessions
         self._held: list[Told] = []
         self._held_ended = 0
         self._stored_ended = 0
@@ -158,25 +157,12 @@ def _days_for(tutors: int, sessions: int) -> int:
     for name, value, most in (("tutors", tutors, MOST_TUTORS), ("sessions", sessions, MOST_SESSIONS)):
         if not 0 < value <= most:
             raise UnreasonableSampleError(f"{value} {name} cannot be sampled; ask for 1 to {most}")
-    days = SPARE_DAYS + math.ceil((1 + _margin(tutors)) * sessions / (tutors * ENDED_PER_TUTOR_AND_DAY))
+    days = SPARE_DAYS + math.ceil((1 + MARGIN) * sessions / (tutors * ENDED_PER_TUTOR_AND_DAY))
     if days > MOST_DAYS:
         raise UnreasonableSampleError(
             f"{tutors} tutors do not give {sessions} sessions in {MOST_DAYS} days; ask for more tutors"
         )
     return days
-
-
-def _most_in(days: int, tutors: int) -> float:
-    """Return how many sessions end in so many days if that is more than was expected."""
-    return (1 + _margin(tutors)) * days * tutors * ENDED_PER_TUTOR_AND_DAY
-
-
-def _margin(tutors: int) -> float:
-    """Return the share by which a marketplace's sessions may be other than expected: tutors differ, many less so.
-
-    At least four standard deviations: over 90 days they are 0.0125 of 1,500 tutors, 0.03 of 300.
-    """
-    return min(0.12, 3 / math.sqrt(tutors))
 
 
 def _ended(sessions: Sessions, until: int) -> Flags:

@@ -26,7 +26,6 @@ EXECUTES = {"execute", "scalars", "scalar", "exec_driver_sql", "text", "TextClau
 IDENTIFIERS_ARE_FORMATTED_IN = {
     "tutormax/ingest/organization.py",
     "tutormax/ingest/staging.py",
-    "tutormax/ingest/upsert.py",
     "tutormax/partitions.py",
     "tutormax/planner.py",
 }

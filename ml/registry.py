@@ -69,7 +69,7 @@ def named(connection: Connection, model_id: str) -> Registered | None:
 
 
 def is_rejected(connection: Connection, model: Registered) -> bool:
-    """Tell whether a model is not to serve any more, or never was."""
+    """Tell whether a model was refused by the gate or given up by an operator, as of now."""
     status = connection.execute(select(models.c.status).where(models.c.model_id == model.model_id)).scalar_one_or_none()
     return status == ModelStatus.REJECTED
 

@@ -13,8 +13,8 @@ from typing import NamedTuple, cast
 from sqlalchemy import Connection, delete, func, select, update
 from sqlalchemy.dialects.postgresql import insert
 
-from tutormax import queries, rollup
-from tutormax.tables import evaluations, touched_tutors, tutor_windows
+from tutormax import queries, rollup, window_sums
+from tutormax.tables import evaluations, touched_tutors
 from tutormax.tutors import active_tutors, require_tutor
 from tutormax.windows import WINDOW_DAYS, Window
 
@@ -79,7 +79,7 @@ def judge_tutors(connection: Connection, window: Window) -> EvaluationSummary:
     previous = _previous(connection, window)
     if previous is None or _day(previous) < _day(window.end):
         # Late facts still change judgements of yesterday, and of few days before.
-        connection.execute(delete(tutor_windows).where(tutor_windows.c.ends_on < _day(window.end) - DAY))
+        window_sums.forget(connection, before=_day(window.end) - DAY)
     written = _judge(connection, _to_judge(connection, window, active, previous))
     connection.execute(insert(evaluations).values(window_end=window.end).on_conflict_do_nothing())
     connection.execute(update(touched_tutors).values(counted_at=window.end))
@@ -142,7 +142,7 @@ def _judge(connection: Connection, judgements: Sequence[Judgement]) -> int:
         return 0
     passed = {(one.tutor_id, one.window_end): one for one in [*_after(connection, judgements), *judgements]}
     tutor_ids, window_ends, actives = zip(*passed.values(), strict=True)
-    _sum_up_windows(connection, tutor_ids, window_ends)
+    window_sums.sum_up(connection, ((tutor_id, _day(window_end)) for tutor_id, window_end in passed))
     result = connection.execute(
         queries.load("evaluation/judge"),
         {
@@ -153,15 +153,6 @@ def _judge(connection: Connection, judgements: Sequence[Judgement]) -> int:
         },
     )
     return result.rowcount
-
-
-def _sum_up_windows(connection: Connection, tutor_ids: Sequence[int], window_ends: Sequence[datetime]) -> None:
-    """Keep what the whole days of these windows add up to, where that is not kept since an earlier quarter hour."""
-    # Each once, and here: of how many PostgreSQL would find distinct, its planner has no idea.
-    ids, days = zip(*{(tutor_id, _day(end)) for tutor_id, end in zip(tutor_ids, window_ends, strict=True)}, strict=True)
-    span = {"first_day": min(days) - max(WINDOW_DAYS) * DAY, "last_day": max(days)}
-    pairs = {"tutor_ids": list(ids), "days": list(days)}
-    connection.execute(queries.load("evaluation/sum_up_windows"), pairs | span)
 
 
 def _after(connection: Connection, judgements: Sequence[Judgement]) -> list[Judgement]:

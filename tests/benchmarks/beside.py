@@ -68,12 +68,21 @@ class Stage:
         )
 
 
-def in_turn(ours: Act, limit: Act | None, orm: Act | None, rounds: int) -> tuple[list[Cost], list[Cost], list[Cost]]:
-    """Measure what there is of the three, in each round one after the other; one of ours and of the limit first."""
+def in_turn(
+    ours: Act, limit: Act | None, orm: Act | None, rounds: int, *, ready: Act | None = None
+) -> tuple[list[Cost], list[Cost], list[Cost]]:
+    """Measure what there is of the three, in each round one after the other; one of ours and of the limit first.
+
+    What makes ready comes before each of ours, and is not measured.
+    """
     acts = (ours, limit, orm)
-    for act in (ours, limit):
+    for act in (ready, ours, limit):
         if act is not None:
             act()
-    taken = [[None if act is None else cost_of(act) for act in acts] for _ in range(rounds)]
+    taken = []
+    for _ in range(rounds):
+        if ready is not None:
+            ready()
+        taken.append([None if act is None else cost_of(act) for act in acts])
     mine, least, usual = ([cost for cost in costs if cost is not None] for costs in zip(*taken, strict=True))
     return mine, least, usual

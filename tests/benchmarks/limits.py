@@ -6,6 +6,7 @@ Evaluation is also beside what one would write with an ORM, on some tutors.
 
 import time
 from collections.abc import Iterator
+from datetime import datetime
 from pathlib import Path
 
 from sqlalchemy import delete, text
@@ -18,11 +19,11 @@ from tests.benchmarks.beside import Stage, in_turn
 from tests.benchmarks.blobs import Blobs
 from tests.benchmarks.costs import cost_of
 from tests.benchmarks.goals import Measured
-from tests.benchmarks.marketplace import AS_OF, Marketplace
+from tests.benchmarks.marketplace import AS_OF, DAY, Marketplace
 from tests.benchmarks.measure import Figure, milliseconds
 from tests.benchmarks.sizes import chosen, rounds
 from tutormax import db, evaluation, queries, rollup
-from tutormax.tables import evaluations, tutor_windows
+from tutormax.tables import evaluations
 from tutormax.tutors import active_tutors
 from tutormax.windows import QUARTER_HOUR, Window
 
@@ -69,17 +70,25 @@ def _evaluation(built: Marketplace, tutor_ids: list[int]) -> Iterator[Figure]:
         days = connection.execute(text("select count(*) from tutor_days")).scalar_one()
     yield from Stage(Measured.DAILY_SUMS, size, len(tutor_ids), days, [summing]).figures()
     ends = (AS_OF - QUARTER_HOUR * number for number in range(1000, 0, -1))
+    midnights = (AS_OF - DAY * number for number in range(1 + rounds(size), 0, -1))
+    midnight = AS_OF
 
-    def judged() -> None:
+    def judged_at(window_end: datetime) -> None:
         with db.transaction() as connection:
             # With no evaluation before it, everybody's judgement is computed, and not only those that may have changed.
             connection.execute(delete(evaluations))
-            evaluation.judge_tutors(connection, Window(next(ends)))
+            evaluation.judge_tutors(connection, Window(window_end))
 
-    def judged_anew() -> None:
-        with db.transaction() as connection:
-            connection.execute(delete(tutor_windows))
-        judged()
+    def judged() -> None:
+        judged_at(next(ends))
+
+    def day_ended() -> None:
+        nonlocal midnight
+        midnight = next(midnights)
+        judged_at(midnight - QUARTER_HOUR)
+
+    def day_begun() -> None:
+        judged_at(midnight)
 
     def bare() -> None:
         with db.transaction() as connection:
@@ -91,7 +100,7 @@ def _evaluation(built: Marketplace, tutor_ids: list[int]) -> Iterator[Figure]:
     taken = in_turn(judged, bare, usual, rounds(size))
     share = min(1.0, SAMPLED / len(tutor_ids))
     yield from Stage(Measured.EVALUATION, size, len(tutor_ids), 3 * len(tutor_ids), *taken, share).figures()
-    anew = in_turn(judged_anew, bare, None, rounds(size))
+    anew = in_turn(day_begun, bare, None, rounds(size), ready=day_ended)
     yield from Stage(Measured.EVALUATION_OF_A_NEW_DAY, size, len(tutor_ids), 3 * len(tutor_ids), *anew).figures()
 
 

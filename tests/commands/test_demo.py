@@ -6,7 +6,7 @@ import sys
 from pathlib import Path
 
 ROOT = Path(__file__).parents[2]
-NAMED_ELSEWHERE = ("DATABASE_URL", "REDIS_URL", "RABBITMQ_URL", "TUTORMAX_")
+NAMED_ELSEWHERE = ("DATABASE_URL", "POSTGRES_", "REDIS_URL", "RABBITMQ_URL", "DRAMATIQ_", "TUTORMAX_", "WORKER_")
 # Several times what it takes; a demo itself waits a quarter of an hour for each stage.
 LONGEST_SECONDS = 60
 

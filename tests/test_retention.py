@@ -12,7 +12,7 @@ from tests.factories import add_event, add_feedback, add_session, add_tutor
 from tests.faults.harness import eventually
 from tests.parts import within
 from tutormax import db, partitions, rollup
-from tutormax.evaluation import evaluate_tutors
+from tutormax.evaluation import evaluate_single_tutor, evaluate_tutors
 from tutormax.partitions import Patience, TablesInUseError
 from tutormax.retention import CleanupSummary, cleanup
 from tutormax.windows import Window
@@ -208,6 +208,19 @@ def test_marks_go_with_the_months_that_they_are_of(connection: Connection) -> No
 
 
 @pytest.mark.usefixtures("database")
+def test_sums_of_windows_go_with_the_months_that_they_hold(connection: Connection) -> None:
+    tutor = add_tutor(connection)
+    for back in (3, 40):
+        add_session(connection, tutor, scheduled_start=NOW - timedelta(days=back))
+    evaluate_single_tutor(connection, tutor, Window(NOW))
+
+    cleaned(connection, retention_days=14)
+    evaluate_single_tutor(connection, tutor, Window(NOW + timedelta(days=1)))
+
+    # The session of May is gone, and with it what the day before counted it in.
+    assert column(connection, "select sum(scheduled) from tutor_windows where ends_on = '2026-06-16'") == [1]
+
+
 def test_marks_that_come_while_their_month_waits_to_be_dropped_go_with_it_too() -> None:
     old = NOW - timedelta(days=260)
     with db.transaction() as connection:

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from functools import partial
 
-from tutormax import log, partitions, queries, rollup
+from tutormax import log, partitions, queries, rollup, window_sums
 from tutormax.db import Begin
 from tutormax.partitions import Patience, TablesInUseError
 from tutormax.tables import tutor_days
@@ -106,3 +106,4 @@ def _drop(begin: Begin, name: str, month: datetime) -> None:
             connection.execute(
                 queries.load("retention/forget_touched_days"), {"first_kept": partitions.after(month).date()}
             )
+            window_sums.forget_days(connection, before=partitions.after(month).date())

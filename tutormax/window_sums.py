@@ -33,6 +33,11 @@ def forget(connection: Connection, *, before: date) -> None:
     connection.execute(delete(tutor_windows).where(tutor_windows.c.ends_on < before))
 
 
+def forget_days(connection: Connection, *, before: date) -> None:
+    """Forget the sums that hold a day before this one: no trigger sees a month dropped."""
+    forget(connection, before=before + max(WINDOW_DAYS) * DAY)
+
+
 def _slide(connection: Connection, pairs: Sequence[Pair]) -> None:
     if pairs:
         moved = sorted({ends_on - back * DAY for _, ends_on in pairs for back in MOVED})

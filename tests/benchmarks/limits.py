@@ -55,7 +55,9 @@ def _generation(built: Marketplace) -> Iterator[Figure]:
     if size.copies == 1:
         blobs = Blobs.of(FACTS)
         limit = [cost_of(blobs.copy)]
-        yield from Stage(Measured.GENERATION, size, size.tutors, built.sessions, [built.generated], limit).figures()
+        yield from Stage(
+            Measured.GENERATION, size, size.tutors, built.sessions_generated, [built.generated], limit
+        ).figures()
 
 
 def _evaluation(built: Marketplace, tutor_ids: list[int]) -> Iterator[Figure]:

@@ -77,10 +77,16 @@ def _scores(size: Size, tutor_ids: list[int], models: Path) -> Iterator[Figure]:
 
 
 def _generation(size: Size, models: Path) -> Iterator[Figure]:
-    sessions = size.sessions()
-    world = {"num_tutors": size.generated, "num_sessions": sessions, "target_date": f"{AS_OF - DAY:%F}", "seed": 8}
+    world = {
+        "num_tutors": size.generated,
+        "num_sessions": size.sessions(),
+        "target_date": f"{AS_OF - DAY:%F}",
+        "seed": 8,
+    }
     with workers(Queue.DATA_GENERATION, models) as family:
         taken = [done(family, _request("generate_synthetic_data", Queue.DATA_GENERATION, **world))]
+    with db.transaction() as connection:
+        sessions = marketplace.newest_sample(connection)
     yield from Stage(Measured.GENERATION_BY_WORKER, size, size.generated, sessions, taken).figures()
 
 

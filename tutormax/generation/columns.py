@@ -24,6 +24,11 @@ class Columns:
 
     def take(self, which: Any) -> Self:
         """Return the rows that a mask, an index or a slice picks."""
+        if isinstance(which, np.ndarray) and which.dtype == np.bool_:
+            if which.all():
+                return self
+            # Searched once, and not for every column.
+            which = np.flatnonzero(which)
         return type(self)(**{name: column[which] for name, column in self.arrays().items()})
 
     def with_(self, **columns: Any) -> Self:

@@ -47,9 +47,12 @@ def _rows(facts: Iterable[Facts]) -> Iterator[Rows]:
 
 def _by_month(facts: Facts) -> Iterator[Rows]:
     months = facts.happened.astype("M8[us]").astype("M8[M]")
-    for month in np.unique(months):
-        within = np.flatnonzero(months == month)
-        columns = {name: field.take(within) for name, field in facts.rows.columns.items()}
+    present = np.unique(months)
+    for month in present:
+        columns = facts.rows.columns
+        if len(present) > 1:
+            within = np.flatnonzero(months == month)
+            columns = {name: field.take(within) for name, field in columns.items()}
         yield Rows(partitions.name_of(facts.rows.table, month.item()), columns)
 
 

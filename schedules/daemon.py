@@ -152,7 +152,7 @@ class Daemon:
     def _tick(self) -> None:
         try:
             self._prepare()
-            tick(self._entries, datetime.now(UTC))
+            tick(self._entries)
         finally:
             # Here and not in the scrape: it proves that the loop goes round.
             metrics.SCHEDULER_HEARTBEAT.set_to_current_time()

@@ -93,7 +93,7 @@ class Validator:
     def _columns(self) -> Iterator[Column]:
         yield from COLUMNS[self.kind]
         if self.known_at not in {EVENT, NOW}:
-            yield Column(KNOWN_AT, Instant(), required=True)
+            yield Column(KNOWN_AT, Instant(past=True), required=True)
 
     def _checked(self, column: Column, name: str, texts: Texts, batch: Batch) -> Checked:
         """Return a column's typed values with every fault that a column of its rule can have."""

@@ -1,34 +1,16 @@
 """Who may leave is told of everybody who is still scored, also while the night's scores come in."""
 
-from datetime import datetime, timedelta
+from datetime import timedelta
 
 import pytest
-from sqlalchemy import Connection, insert
+from sqlalchemy import Connection
 
 from tests.conftest import NOW
-from tests.factories import add_event, add_organization, add_session, add_tutor
+from tests.factories import add_event, add_organization, add_score, add_session, add_tutor
 from tutormax import risk
-from tutormax.tables import churn_predictions
 
 MIDNIGHT = NOW.replace(hour=0)
 DAY = timedelta(days=1)
-
-
-def add_score(connection: Connection, tutor: int, as_of: datetime) -> int:
-    """Score a tutor at an instant; return her id."""
-    values = {
-        "tutor_id": tutor,
-        "as_of": as_of,
-        "model_id": "rule",
-        "p30": 0.81,
-        "churn_score": 81,
-        "risk_level": "critical",
-        "churn_predicted": True,
-        "reasons": {"factors": []},
-        "trigger": "nightly",
-    }
-    connection.execute(insert(churn_predictions).values(values))
-    return tutor
 
 
 def listed(connection: Connection) -> set[int]:

@@ -25,8 +25,8 @@ newest as (
 shown as (
     select latest.*
     from latest
-    -- Everybody is scored once a night, and the nights are 24 hours apart: within exactly a day, all who are still to be
-    -- scored tonight would be missing as soon as one is.
+    -- Everybody is scored once a night, and the nights are 24 hours apart: within exactly a day, all who are still to
+    -- be scored tonight would be missing as soon as one is.
     inner join newest
         on
             latest.organization_id = newest.organization_id

@@ -82,8 +82,8 @@ def cleanup_old_data(job: Job, retention_days: int | None = None) -> CleanupSumm
     """Forget what is older than it is kept, and make the partitions of the months to come.
 
     Reads:   nothing
-    Writes:  sessions, student_feedback, tutor_events by the month; tutor_performance_metrics, feature_snapshots, jobs
-             and schedule_slots by the row
+    Writes:  sessions, student_feedback, tutor_events by the month; tutor_performance_metrics, feature_snapshots,
+             churn_predictions, jobs and schedule_slots by the row
     Again:   removes what is left, such as months whose tables were in use
     Sends:   nothing
     """

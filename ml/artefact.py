@@ -22,9 +22,11 @@ from pathlib import Path
 
 import orjson
 
-from tutormax import failpoints
+from tutormax import failpoints, log
 from tutormax.errors import PermanentError, TransientError
 from tutormax.failpoints import Failpoint
+
+_log = log.get(__name__)
 
 MANIFEST = "manifest.json"
 UNFINISHED = ".tmp-"
@@ -131,15 +133,22 @@ def _verified(directory: Path, version: str, manifest_sha256: str | None) -> Art
 
 
 def sweep(directory: Path) -> None:
-    """Remove what publications that were cut short left; the caller holds the lock that allows one at a time."""
+    """Remove what publications that were cut short left; the caller holds the lock that allows one at a time.
+
+    What cannot be removed is logged, and left to the next sweep.
+    """
     for unfinished in directory.glob(UNFINISHED + "*"):
-        shutil.rmtree(unfinished)
+        try:
+            shutil.rmtree(unfinished)
+        except OSError as error:
+            _log.warning("leftovers of a model not removed, the next training tries again", error=str(error))
 
 
 def forget(directory: Path, needed: Collection[str]) -> list[str]:
     """Remove the files of old models, and return their versions; the rows about them stay.
 
-    The newest of each of the last 14 days and of the last 12 months with one are kept, and those needed.
+    The newest of each of the last 14 days and of the last 12 months with one are kept, and those needed; so are, until
+    the next time, those that cannot be removed.
     """
     there = versions(directory)
     kept = {
@@ -147,12 +156,19 @@ def forget(directory: Path, needed: Collection[str]) -> list[str]:
         *_newest_of_each(there, DAY_DIGITS)[-DAYS_KEPT:],
         *_newest_of_each(there, MONTH_DIGITS)[-MONTHS_KEPT:],
     }
-    gone = [version for version in there if version not in kept]
-    for version in gone:
-        # Out of every reader's sight at once.
-        (directory / version).rename(directory / (UNFINISHED + version))
+    gone = [version for version in there if version not in kept and _hidden(directory, version)]
     sweep(directory)
     return gone
+
+
+def _hidden(directory: Path, version: str) -> bool:
+    """Take a version out of every reader's sight at once; return whether that could be done."""
+    try:
+        (directory / version).rename(directory / (UNFINISHED + version))
+    except OSError as error:
+        _log.warning("files of an old model not removed, the next training tries again", error=str(error))
+        return False
+    return True
 
 
 def _newest_of_each(there: Sequence[str], digits: int) -> list[str]:

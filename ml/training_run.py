@@ -16,6 +16,7 @@ from typing import Any, BinaryIO
 
 import msgspec
 from sqlalchemy import Engine, text
+from sqlalchemy.exc import SQLAlchemyError
 
 from ml import artefact, device, history, registry
 from ml.dataset import Dataset, training_dataset
@@ -54,9 +55,14 @@ def run(engine: Engine, request: Request, progress: Progress) -> Outcome:
 
 
 def _forget(engine: Engine, population: Population, directory: Path, outcome: Outcome) -> None:
-    with engine.connect() as connection:
-        needed = registry.needed(connection, population)
-    gone = artefact.forget(directory, {*needed, *filter(None, [outcome.version])})
+    """Remove the files of old models; a training that is finished does not fail because that cannot be done now."""
+    try:
+        with engine.connect() as connection:
+            needed = registry.needed(connection, population)
+        gone = artefact.forget(directory, {*needed, *filter(None, [outcome.version])})
+    except (OSError, SQLAlchemyError) as error:
+        _log.warning("files of old models not removed, the next training tries again", error=str(error).splitlines()[0])
+        return
     if gone:
         _log.info("files of old models removed", population=population, versions=gone)
 

@@ -152,7 +152,7 @@ class Daemon:
     def _tick(self) -> None:
         try:
             self._prepare()
-            tick(self._entries, datetime.now(UTC))
+            tick(self._entries)
         finally:
             # Here and not in the scrape: it proves that the loop goes round.
             metrics.SCHEDULER_HEARTBEAT.set_to_current_time()
@@ -163,14 +163,16 @@ class Daemon:
             return
         with db.transaction() as connection:
             relay.expire(connection)
-        # On its own: what has expired is cancelled also while the broker is away.
-        with db.transaction() as connection:
-            relay.ring_due(
-                connection,
-                Queue,
-                window=self._limits.relay_window,
-                ring_again_seconds=self._limits.ring_again_seconds,
-            )
+        # Not with that: what has expired is cancelled also while the broker is away. Each queue by itself: who hears
+        # a bell waits until the job's row is free, and not for long.
+        for queue in Queue:
+            with db.transaction() as connection:
+                relay.ring_due(
+                    connection,
+                    [queue],
+                    window=self._limits.relay_window,
+                    ring_again_seconds=self._limits.ring_again_seconds,
+                )
 
     def _prepare(self) -> None:
         # In the loop, so that a daemon may start before its database, or before that is migrated.

@@ -22,10 +22,8 @@ _log = log.get(__name__)
 PUNCTUAL = timedelta(seconds=10)
 # How late a job may start, unless the timetable says otherwise, and still be in time.
 GRACE = timedelta(minutes=5)
-# A clock of ours that is further ahead of the database's is not believed.
-BELIEVED = timedelta(seconds=10)
 
-# Whose time it is besides ours.
+# Whose time it is.
 Clock: TypeAlias = Callable[[Connection], datetime]
 
 
@@ -81,16 +79,13 @@ class Emission:
     job_id: UUID
 
 
-def tick(
-    entries: Sequence[Entry], now: datetime, begin: Begin = db.transaction, clock: Clock = emissions.clock
-) -> list[Emission]:
+def tick(entries: Sequence[Entry], begin: Begin = db.transaction, clock: Clock = emissions.clock) -> list[Emission]:
     """Send the newest slot of every entry unless it was sent; return what this call sent.
 
     Only the newest one: of several missed slots the last stands for all, and a clock that was set back repeats none.
     """
     with begin() as connection:
-        # Set a day ahead for one tick, ours would have tonight's slot sent last night, and never again.
-        now = min(now, clock(connection) + BELIEVED)
+        now = clock(connection)
         newest = {entry.name: entry.when.previous(now) for entry in entries}
         unsent = emissions.unsent(connection, newest, now)
         _promise(connection, entries, now)

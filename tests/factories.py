@@ -6,7 +6,7 @@ from itertools import count
 
 from sqlalchemy import Connection, Table, insert, select
 
-from tutormax.tables import organizations, sessions, student_feedback, students, tutor_events, tutors
+from tutormax.tables import churn_predictions, organizations, sessions, student_feedback, students, tutor_events, tutors
 
 NOW = datetime(2026, 6, 15, 12, 0, tzinfo=UTC)
 _numbers = count(1)
@@ -111,6 +111,22 @@ def add_event(connection: Connection, tutor: int, event_type: str, **facts: obje
         "ingested_at": event_time,
     }
     return _add(connection, tutor_events, values | facts, "event_id")
+
+
+def add_score(connection: Connection, tutor: int, as_of: datetime) -> int:
+    """Score a tutor at an instant, by the rule and as critical; return the tutor's id."""
+    values = {
+        "tutor_id": tutor,
+        "as_of": as_of,
+        "model_id": "rule",
+        "p30": 0.81,
+        "churn_score": 81,
+        "risk_level": "critical",
+        "churn_predicted": True,
+        "reasons": {"factors": []},
+        "trigger": "nightly",
+    }
+    return _add(connection, churn_predictions, values, "tutor_id")
 
 
 def _organization_of(connection: Connection, tutor: int) -> int:

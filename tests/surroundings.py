@@ -5,7 +5,6 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import datetime, timedelta, tzinfo
 from types import ModuleType
-from typing import Self
 
 import pytest
 
@@ -38,11 +37,16 @@ def _forget() -> None:
 
 def a_day_ahead(monkeypatch: pytest.MonkeyPatch, module: ModuleType) -> None:
     """Let the clock that a module reads be a day ahead of the database's."""
+    ahead(monkeypatch, module, timedelta(days=1))
 
-    class Ahead(datetime):
+
+def ahead(monkeypatch: pytest.MonkeyPatch, module: ModuleType, by: timedelta) -> None:
+    """Let the clock that a module reads be ahead of the database's, or behind it by a negative span."""
+
+    class Wrong(datetime):
         @classmethod
-        def now(cls, tz: tzinfo | None = None) -> Self:
-            return super().now(tz) + timedelta(days=1)
+        def now(cls, tz: tzinfo | None = None) -> datetime:  # type: ignore[override]  # a plain one, that can be stored
+            return datetime.now(tz) + by
 
     # Who does not look at it has no such name.
-    monkeypatch.setattr(module, "datetime", Ahead, raising=False)
+    monkeypatch.setattr(module, "datetime", Wrong, raising=False)

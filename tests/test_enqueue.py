@@ -240,6 +240,19 @@ def test_under_one_key_there_is_one_job(capsys: pytest.CaptureFixture[str]) -> N
     ]
 
 
+@pytest.mark.parametrize("key", [["--key", "greet"], ["--key=greet"]])
+def test_a_key_may_be_called_like_an_actor(key: list[str]) -> None:
+    assert trigger(*key, "report_on", "--tutor-count", "1") == 0
+
+    assert [(row.actor, row.dedupe_key) for row in rows()] == [("report_on", "greet")]
+
+
+def test_an_argument_may_be_called_like_an_actor() -> None:
+    assert trigger("--name", "greet", "--tutor-count", "1", "report_on") == 0
+
+    assert [(row.actor, row.args) for row in rows()] == [("report_on", {"name": "greet", "tutor_count": 1})]
+
+
 def test_a_priority_of_ones_own() -> None:
     assert trigger("report_on", "--tutor-count", "1", "--priority", "-7") == 0
 

@@ -8,7 +8,7 @@ from datetime import UTC, datetime, timedelta
 import pytest
 from sqlalchemy import Connection, text
 
-from tests.factories import add_event, add_feedback, add_session, add_tutor
+from tests.factories import add_event, add_feedback, add_score, add_session, add_tutor
 from tests.faults.harness import eventually
 from tests.parts import within
 from tutormax import db, partitions, rollup
@@ -276,6 +276,30 @@ def test_old_served_features_go_but_for_those_of_the_nightly_run(
     assert left == [nightly, nightly + timedelta(minutes=30), NOW - timedelta(days=13)]
 
 
+@pytest.mark.parametrize("purpose", ["serving", "training"])
+def test_features_are_kept_as_long_as_the_facts_that_they_were_made_of(connection: Connection, purpose: str) -> None:
+    tutor = add_tutor(connection)
+    nightly = datetime(2026, 6, 15, tzinfo=UTC)
+    for days in (199, 201):
+        add_features(connection, tutor, nightly - timedelta(days=days), purpose)
+
+    summary = cleaned(connection, retention_days=200)
+
+    assert summary.feature_snapshots == 1
+    assert column(connection, "select as_of from feature_snapshots") == [nightly - timedelta(days=199)]
+
+
+def test_scores_are_kept_as_long_as_the_facts_that_they_were_made_of(connection: Connection) -> None:
+    tutor = add_tutor(connection)
+    for days in (199, 201):
+        add_score(connection, tutor, NOW - timedelta(days=days))
+
+    summary = cleaned(connection, retention_days=200)
+
+    assert summary.churn_predictions == 1
+    assert column(connection, "select as_of from churn_predictions") == [NOW - timedelta(days=199)]
+
+
 def test_jobs_that_ended_long_ago_go_and_dead_ones_stay(connection: Connection) -> None:
     long_ago, lately = NOW - timedelta(days=31), NOW - timedelta(days=29)
     for state, finished_at in (
@@ -313,4 +337,4 @@ def test_a_second_cleanup_finds_nothing(connection: Connection) -> None:
 
     again = cleaned(connection)
 
-    assert again == CleanupSummary((), 0, False, 0, 0, 0, 0)
+    assert again == CleanupSummary((), 0, False, 0, 0, 0, 0, 0)

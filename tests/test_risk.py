@@ -1,34 +1,16 @@
 """Who may leave is told of everybody who is still scored, also while the night's scores come in."""
 
-from datetime import datetime, timedelta
+from datetime import timedelta
 
 import pytest
-from sqlalchemy import Connection, insert
+from sqlalchemy import Connection
 
 from tests.conftest import NOW
-from tests.factories import add_organization, add_tutor
+from tests.factories import add_event, add_organization, add_score, add_session, add_tutor
 from tutormax import risk
-from tutormax.tables import churn_predictions
 
 MIDNIGHT = NOW.replace(hour=0)
 DAY = timedelta(days=1)
-
-
-def add_score(connection: Connection, tutor: int, as_of: datetime) -> int:
-    """Score a tutor at an instant; return her id."""
-    values = {
-        "tutor_id": tutor,
-        "as_of": as_of,
-        "model_id": "rule",
-        "p30": 0.81,
-        "churn_score": 81,
-        "risk_level": "critical",
-        "churn_predicted": True,
-        "reasons": {"factors": []},
-        "trigger": "nightly",
-    }
-    connection.execute(insert(churn_predictions).values(values))
-    return tutor
 
 
 def listed(connection: Connection) -> set[int]:
@@ -47,6 +29,33 @@ def test_whoever_was_scored_last_night_is_shown_until_tonights_score_comes(
     scored = add_score(connection, add_tutor(connection, organization=organization), MIDNIGHT + into_the_day)
 
     assert listed(connection) == {waiting, scored}
+
+
+@pytest.mark.parametrize("since_the_score", [timedelta(hours=1), timedelta(days=-3)])
+def test_whoever_has_resigned_is_no_risk_any_more(connection: Connection, since_the_score: timedelta) -> None:
+    organization = add_organization(connection)
+    gone = add_score(connection, add_tutor(connection, organization=organization), MIDNIGHT)
+    scored = add_score(connection, add_tutor(connection, organization=organization), MIDNIGHT)
+    # One that is told of late lies before the score that knew nothing of it.
+    resigned_at, told_at = MIDNIGHT + since_the_score, MIDNIGHT + timedelta(hours=2)
+    add_event(connection, gone, "resignation", event_time=resigned_at, ingested_at=told_at)
+
+    assert listed(connection) == {scored}
+
+
+def test_whoever_teaches_again_after_a_resignation_may_leave_again(connection: Connection) -> None:
+    back = add_score(connection, add_tutor(connection), MIDNIGHT)
+    add_event(connection, back, "resignation", event_time=MIDNIGHT - 3 * DAY)
+    add_session(connection, back, scheduled_start=MIDNIGHT - 2 * DAY)
+
+    assert listed(connection) == {back}
+
+
+def test_whoever_joins_again_after_a_resignation_may_leave_again(connection: Connection) -> None:
+    back = add_score(connection, add_tutor(connection, joined_at=MIDNIGHT - DAY), MIDNIGHT)
+    add_event(connection, back, "resignation", event_time=MIDNIGHT - 3 * DAY)
+
+    assert listed(connection) == {back}
 
 
 def test_whoever_is_scored_no_more_is_not_shown(connection: Connection) -> None:

@@ -20,6 +20,8 @@ from tutormax.telling import Exit
 Actors = Mapping[str, JobActor[Any, Any]]
 
 ARGUMENT = "argument "
+# Options of the command itself that take a value.
+VALUED = ("--timeout", "--in", "--at", "--key", "--priority")
 
 
 def main(arguments: Sequence[str] | None = None, actors: Actors | None = None) -> int:
@@ -77,7 +79,7 @@ def _request(asked: argparse.Namespace, actor: JobActor[Any, Any]) -> Request:
 
 
 def _asked(given: list[str], actors: Actors) -> argparse.Namespace:
-    actor = next((actors[word] for word in given if word in actors), None)
+    actor = _meant(given, actors)
     takes = [] if actor is None else options.options(actor)
     parser = _parser(actors)
     arguments = parser.add_argument_group(f"arguments of {actor.actor_name}") if actor and takes else None
@@ -89,6 +91,16 @@ def _asked(given: list[str], actors: Actors) -> argparse.Namespace:
     if asked.actor is None and not asked.list:
         parser.error("name an actor; --list shows them all")
     return asked
+
+
+def _meant(given: list[str], actors: Actors) -> JobActor[Any, Any] | None:
+    """Return the actor that a command line names: a word that is not the value of an option, whosever that is."""
+    parser = argparse.ArgumentParser(add_help=False, allow_abbrev=False)
+    theirs = {option.flag for actor in actors.values() for option in options.options(actor)}
+    for flag in sorted(theirs.union(VALUED)):
+        parser.add_argument(flag, nargs="?")
+    _, words = parser.parse_known_args(given)
+    return next((actors[word] for word in words if word in actors), None)
 
 
 def _parser(actors: Actors) -> argparse.ArgumentParser:

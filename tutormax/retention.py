@@ -25,7 +25,8 @@ STATEMENTS = (
     "thin_performance_metrics",
     "thin_evaluations",
     "forget_touched_days",
-    "drop_served_features",
+    "drop_features",
+    "drop_old_predictions",
     "drop_ended_jobs",
     "drop_old_slots",
 )
@@ -40,6 +41,7 @@ class CleanupSummary:
     tables_in_use: bool
     performance_metrics: int
     feature_snapshots: int
+    churn_predictions: int
     jobs: int
     schedule_slots: int
 
@@ -49,7 +51,8 @@ def cleanup(
 ) -> CleanupSummary:
     """Remove what is older than it is kept, and make the partitions of the months to come.
 
-    Sessions, feedback and events go when the whole month is older than retention_days. Timezone is the one in which
+    Sessions, feedback and events go when the whole month is older than retention_days, features and scores when they
+    are themselves. Timezone is the one in which
     the nightly run, whose feature vectors are kept, has its midnight. Partitions whose tables are in use for longer
     than it is patient are left for the next cleanup.
     """
@@ -79,7 +82,8 @@ def cleanup(
         partitions_made=made,
         tables_in_use=in_use,
         performance_metrics=removed["thin_performance_metrics"],
-        feature_snapshots=removed["drop_served_features"],
+        feature_snapshots=removed["drop_features"],
+        churn_predictions=removed["drop_old_predictions"],
         jobs=removed["drop_ended_jobs"],
         schedule_slots=removed["drop_old_slots"],
     )

@@ -156,7 +156,9 @@ class Settings(BaseSettings):
     train_freshness_minutes: int = Field(
         60, gt=0, description="A model replaces no other if the newest fact is older; more where files come once a day."
     )
-    retention_days: int = Field(730, ge=180, description="Days that sessions, feedback and events are kept.")
+    retention_days: int = Field(
+        730, ge=180, description="Days that sessions, feedback, events, features and scores are kept."
+    )
     schedule_timezone: str = Field("UTC", description="Zone in which daily schedules are read.")
     schedule_grace_seconds: float = Field(
         300,

@@ -5,7 +5,6 @@ import io
 import re
 import subprocess
 from collections.abc import Callable
-from datetime import UTC, datetime
 from importlib import import_module
 from uuid import UUID
 
@@ -65,7 +64,7 @@ def worked(database: str) -> None:
     assert database
     import_module("actors")
     job = UUID(EXAMPLES["JOB"])
-    tick(timetable(settings.current()), datetime.now(UTC))
+    tick(timetable(settings.current()))
     models = [(EXAMPLES["MODEL"], "champion", "2026-06-21"), (EXAMPLES["OTHER"], "retired", "2026-06-20")]
     with db.transaction() as connection:
         insert(connection, [Request("train_models", "training", {}, job_id=job)])

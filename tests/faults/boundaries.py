@@ -213,11 +213,11 @@ ENTRY = Entry("decade", DECADE, probes.leave_mark_of_slot, CatchUp.LAST)
 
 
 def _know_the_schedule(_: Place) -> None:
-    tick([ENTRY], SLOT - timedelta(minutes=1), clock=lambda _: SLOT)
+    tick([ENTRY], clock=lambda _: SLOT - timedelta(minutes=1))
 
 
 def _tick(_: Place) -> None:
-    tick([ENTRY], SLOT, clock=lambda _: SLOT)
+    tick([ENTRY], clock=lambda _: SLOT)
 
 
 def _tick_again(place: Place, rounds: int) -> None:

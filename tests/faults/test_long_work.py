@@ -27,7 +27,7 @@ from tutormax.populations import Population
 pytestmark = pytest.mark.timeout(300)
 
 PATIENCE_SECONDS = 90.0
-TUTORS = 600
+TUTORS = 100
 DAY = timedelta(days=1)
 
 
@@ -73,34 +73,43 @@ def row_of(job: UUID) -> Row[Any]:
         return connection.execute(text("select * from jobs where job_id = :job"), {"job": job}).one()
 
 
-def stopped_and_resumed(redis: Redis, models: Path, job: UUID, actor: Any, begun: Callable[[], bool]) -> Row[Any]:
-    """Stop a worker in the middle of a job and let another end it; return the job as it was in between."""
+def stopped(redis: Redis, models: Path, job: UUID, actor: Any, begun: Callable[[], bool]) -> None:
+    """Let a worker begin a job, and stop it in the middle."""
     ring_for(redis, job, actor)
     with worker(redis, actor.queue_name, models) as first:
         eventually(begun, seconds=PATIENCE_SECONDS)
         first.terminate()
         first.wait(PATIENCE_SECONDS)
-    between = row_of(job)
+
+
+def resumed(redis: Redis, models: Path, job: UUID, actor: Any) -> None:
+    """Let another worker end a job."""
     ring_for(redis, job, actor)
     with worker(redis, actor.queue_name, models):
         eventually(lambda: row_of(job).state == "done", seconds=PATIENCE_SECONDS)
-    return between
 
 
 def test_batch_scoring_goes_on_with_the_tutors_that_are_missing(own_redis: Redis, tmp_path: Path) -> None:
     now = datetime.now(UTC)
+    tutors = []
     with db.transaction() as connection:
         for _ in range(TUTORS):
-            tutor = add_tutor(connection, joined_at=now - 100 * DAY)
-            add_session(connection, tutor, scheduled_start=now - DAY)
+            tutors.append(add_tutor(connection, joined_at=now - 100 * DAY))
+            add_session(connection, tutors[-1], scheduled_start=now - DAY)
     job = batch_predict_churn.send(now)
 
-    between = stopped_and_resumed(
-        own_redis, tmp_path, job, batch_predict_churn, lambda: bool(row_of(job).cursor and row_of(job).cursor["scored"])
-    )
+    def half_done() -> bool:
+        return bool(row_of(job).cursor) and row_of(job).cursor["scored"] == TUTORS // 2
+
+    with db.engine().connect() as blocker:
+        # The worker waits for this one, however fast it is, for as long as nobody ends it.
+        blocker.execute(text("select from tutors where tutor_id = :tutor for update"), {"tutor": tutors[TUTORS // 2]})
+        stopped(own_redis, tmp_path, job, batch_predict_churn, half_done)
+        between = row_of(job)
+    resumed(own_redis, tmp_path, job, batch_predict_churn)
 
     assert (between.state, between.attempts, between.recoveries) == ("pending", 0, 0)
-    assert 0 < between.cursor["scored"] < TUTORS
+    assert between.cursor["scored"] == TUTORS // 2
     ended = row_of(job)
     assert (ended.attempts, ended.result["tutors"]) == (1, TUTORS)
     with db.transaction() as connection:
@@ -113,9 +122,9 @@ def test_batch_scoring_goes_on_with_the_tutors_that_are_missing(own_redis: Redis
 def test_a_sample_is_made_whole_by_whoever_takes_it_over(own_redis: Redis, tmp_path: Path) -> None:
     job = generate_synthetic_data.send(400, 300_000)
 
-    between = stopped_and_resumed(
-        own_redis, tmp_path, job, generate_synthetic_data, lambda: row_of(job).progress is not None
-    )
+    stopped(own_redis, tmp_path, job, generate_synthetic_data, lambda: row_of(job).progress is not None)
+    between = row_of(job)
+    resumed(own_redis, tmp_path, job, generate_synthetic_data)
 
     assert (between.state, between.attempts, between.recoveries) == ("pending", 0, 0)
     assert (row_of(job).attempts, row_of(job).result["rows"]["sessions"] >= 300_000) == (1, True)

@@ -153,6 +153,80 @@ def test_columns_that_contradict_each_other_refuse_their_row(
     assert (refused(report).column, refused(report).reason) == (column, reason)
 
 
+@pytest.mark.parametrize("ending", ["csv", "jsonl", "parquet"])
+def test_two_columns_that_mean_the_same_refuse_the_file(staffed: Desk, ending: str) -> None:
+    row = TUTOR | {"tutor_id": "t2", "Tutor ID": "t3"}
+
+    (report,) = staffed.take_in(staffed.write(f"tutors.{ending}", [row]), most_refused=1.0)
+
+    assert report.refused_because is not None
+    assert "its columns tutor_id and Tutor ID both mean tutor_id: rename or remove" in report.refused_because
+    assert [tutor.external_id for tutor in staffed.rows("tutors")] == ["t1"]
+
+
+def test_objects_that_call_one_column_differently_refuse_the_file(staffed: Desk) -> None:
+    rows = [TUTOR | {"name": "A"}, TUTOR | {"tutor_id": "t2", "Name": "B"}]
+
+    (report,) = staffed.take_in(staffed.write("tutors.jsonl", rows), most_refused=1.0)
+
+    assert report.refused_because is not None
+    assert "its columns name and Name both mean name" in report.refused_because
+
+
+def test_two_columns_that_say_when_rows_became_known_refuse_the_file(staffed: Desk) -> None:
+    told = {"updated_at": "2026-06-03T00:00:00", "Updated-At": "2026-06-04T00:00:00"}
+
+    report = staffed.take(Kind.EVENTS, EVENT | told, known_at="updated_at")
+
+    assert report.refused_because is not None
+    assert "its columns updated_at and Updated-At both mean known_at" in report.refused_because
+
+
+def test_columns_that_nobody_reads_may_be_called_alike(staffed: Desk) -> None:
+    report = staffed.take(Kind.TUTORS, TUTOR | {"tutor_id": "t2", "remark": "a", "Remark": "b"})
+
+    assert (report.refused_because, report.inserted) == (None, 1)
+
+
+@pytest.mark.parametrize("status", ["completed", "tutor_no_show", "student_no_show"])
+def test_a_session_of_days_to_come_is_not_over(staffed: Desk, status: str) -> None:
+    to_come = {"session_id": "s2", "scheduled_start": "2026-06-16T12:01:00", "status": status}
+
+    report = staffed.take(Kind.SESSIONS, SESSION | to_come, most_refused=1.0)
+
+    assert refused(report).column == "scheduled_start"
+    assert refused(report).reason == "is more than a day ahead, of a session said to be over"
+
+
+@pytest.mark.parametrize("told", [{"no_show": "True"}, {"actual_start": "2026-07-01T10:00:00"}])
+def test_a_session_of_days_to_come_is_not_over_without_a_status_either(staffed: Desk, told: dict[str, str]) -> None:
+    to_come = {"session_id": "s2", "scheduled_start": "2026-07-01T10:00:00", "status": ""}
+
+    report = staffed.take(Kind.SESSIONS, SESSION | to_come | told, most_refused=1.0)
+
+    assert refused(report).column == "scheduled_start"
+
+
+@pytest.mark.parametrize("told", [{"status": "scheduled"}, {"status": "cancelled"}, {"status": "", "no_show": "False"}])
+def test_a_session_of_days_to_come_may_be_booked_or_cancelled(staffed: Desk, told: dict[str, str]) -> None:
+    to_come = {"session_id": "s2", "scheduled_start": "2026-07-01T10:00:00"}
+
+    report = staffed.take(Kind.SESSIONS, SESSION | to_come | told)
+
+    assert (report.refused, report.inserted) == (0, 1)
+
+
+def test_nothing_became_known_on_days_to_come(staffed: Desk) -> None:
+    told = [
+        EVENT | {"updated_at": "2026-06-15T20:00:00"},
+        EVENT | {"event_id": "e2", "updated_at": "2027-06-03T00:00:00"},
+    ]
+
+    report = staffed.take(Kind.EVENTS, *told, known_at="updated_at", most_refused=0.5)
+
+    assert refused(report) == Refusal(3, "updated_at", "2027-06-03T00:00:00", "is not between 2000 and 2026-06-16")
+
+
 def test_a_reschedule_must_say_whose_it_is(staffed: Desk) -> None:
     report = staffed.take(Kind.EVENTS, EVENT | {"event_type": "reschedule"}, most_refused=1.0)
 

@@ -228,7 +228,7 @@ def test_new_rows_come_in_beside_those_that_are_known(desk: Desk) -> None:
 
 def test_a_file_of_many_parts_comes_in_whole(staffed: Desk) -> None:
     count = 3 * BLOCK_BYTES // 500
-    starts = [at("2026-01-01T00:00:00") + timedelta(minutes=20 * number) for number in range(count)]
+    starts = [at("2026-01-01T00:00:00") + timedelta(minutes=10 * number) for number in range(count)]
     rows = [
         SESSION | {"session_id": f"many {number}", "scheduled_start": str(start), "subject": "x" * 490}
         for number, start in enumerate(starts)
@@ -462,10 +462,10 @@ def test_a_reschedule_is_derived_once_and_moves_with_its_session(staffed: Desk) 
     staffed.take(Kind.SESSIONS, flagged)
 
     again = staffed.take(Kind.SESSIONS, flagged)
-    staffed.take(Kind.SESSIONS, flagged | {"scheduled_start": "2026-07-01T10:00:00"})
+    staffed.take(Kind.SESSIONS, flagged | {"scheduled_start": "2026-05-20T10:00:00"})
 
     assert again.derived == 0
-    assert staffed.row("tutor_events").event_time == at("2026-07-01T10:00:00")
+    assert staffed.row("tutor_events").event_time == at("2026-05-20T10:00:00")
 
 
 @pytest.mark.parametrize(("flag", "left"), [({"tutor_initiated_reschedule": "False"}, 0), ({}, 1)])
@@ -652,7 +652,8 @@ def test_reschedules_told_later_drop_what_training_had_computed_without_them(sta
 def test_what_had_been_known_all_along_drops_nothing_when_it_is_told_again(staffed: Desk) -> None:
     keep_training_features(staffed, "2026-06-08")
 
-    staffed.take(Kind.SESSIONS, SESSION, SESSION | {"session_id": "s2", "scheduled_start": "2026-06-20T10:00:00"})
+    booked = {"session_id": "s2", "scheduled_start": "2026-06-20T10:00:00", "status": "scheduled"}
+    staffed.take(Kind.SESSIONS, SESSION, SESSION | booked)
 
     assert kept_training_features(staffed) == ["2026-06-08"]
 

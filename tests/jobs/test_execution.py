@@ -10,10 +10,11 @@ import pytest
 from sqlalchemy import Engine, Row, select
 from sqlalchemy import text as sql
 from sqlalchemy.exc import OperationalError
+from structlog.testing import capture_logs
 
 from tests.jobs import probes
 from tests.jobs.outage import lose
-from tutormax import db, failpoints
+from tutormax import db, failpoints, settings
 from tutormax.failpoints import Failpoint
 from tutormax.jobs import JobActor, execution, outcomes, ring
 from tutormax.jobs.keeper import keeper
@@ -98,6 +99,37 @@ def test_a_second_doorbell_finds_nothing_to_do() -> None:
 
     assert answered(probes.leave_mark, job) is Outcome.SKIPPED
     assert left() == ["a"]
+
+
+def test_a_job_that_somebody_holds_locked_keeps_no_thread_and_the_database_is_not_blamed() -> None:
+    job = probes.leave_mark.send("a")
+    answers: list[Outcome] = []
+
+    with capture_logs() as lines:
+        answering = threading.Thread(target=lambda: answers.append(answered(probes.leave_mark, job)))
+        with db.transaction() as holder:
+            holder.execute(sql("select from jobs where job_id = :job for update"), {"job": job})
+            answering.start()
+            answering.join(10)
+            held_up = answering.is_alive()
+        answering.join()
+
+    assert (held_up, answers) == (False, [Outcome.SKIPPED])
+    assert [line["error"] for line in lines] == [f"job {job} is locked by another transaction"]
+    assert answered(probes.leave_mark, job) is Outcome.SUCCESS
+
+
+def test_a_limited_job_that_somebody_holds_locked_keeps_no_thread(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("TUTORMAX_ORGANIZATION_MOST_RUNNING", "5")
+    settings.current.cache_clear()
+    job = probes.leave_mark.send("a")
+
+    with db.transaction() as holder:
+        holder.execute(sql("select from jobs where job_id = :job for update"), {"job": job})
+        outcome = answered(probes.leave_mark, job)
+    settings.current.cache_clear()
+
+    assert outcome is Outcome.SKIPPED
 
 
 def test_a_failed_attempt_leaves_nothing_and_is_tried_again() -> None:

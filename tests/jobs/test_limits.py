@@ -187,8 +187,11 @@ def test_of_many_workers_that_look_at_once_no_more_than_the_limit_start(database
     assert len(held) == 3
 
 
-def test_whoever_waits_for_a_locked_job_keeps_no_other_of_its_limit_from_starting(database: str) -> None:
+def test_whoever_waits_for_a_locked_job_keeps_no_other_of_its_limit_from_starting(
+    database: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
     assert database
+    monkeypatch.setattr(lease, "LOCK_TIMEOUT", "30s")
     with db.transaction() as connection:
         locked, free = asked(connection, 2)
     held: dict[UUID, list[lease.Lease]] = {}

@@ -9,6 +9,7 @@ from pathlib import Path
 import numpy as np
 import orjson
 import pytest
+from structlog.testing import capture_logs
 
 from ml import artefact
 from ml.artefact import Artefact, ArtefactError
@@ -89,6 +90,29 @@ def test_the_leavings_of_publications_cut_short_are_swept(tmp_path: Path) -> Non
     artefact.sweep(tmp_path)
 
     assert [entry.name for entry in tmp_path.iterdir()] == [published.version]
+
+
+def test_what_cannot_be_swept_away_keeps_nothing_else_and_no_publication(tmp_path: Path) -> None:
+    # No directory, so it cannot be removed as one.
+    (tmp_path / ".tmp-20261120_020000").touch()
+    (tmp_path / ".tmp-20261121_010000").mkdir()
+
+    with capture_logs() as lines:
+        artefact.sweep(tmp_path)
+
+    assert [entry.name for entry in tmp_path.iterdir()] == [".tmp-20261120_020000"]
+    assert [line["event"] for line in lines] == ["leftovers of a model not removed, the next training tries again"]
+
+
+def test_an_old_model_that_cannot_be_removed_is_removed_the_next_time(tmp_path: Path) -> None:
+    old, *kept = [f"{AT - timedelta(days=days):%Y%m%d_%H%M%S}" for days in (16, *range(15))]
+    for version in (old, *kept, f".tmp-{old}/left"):
+        (tmp_path / version).mkdir(parents=True)
+
+    first, second = artefact.forget(tmp_path, set()), artefact.forget(tmp_path, set())
+
+    assert old not in first
+    assert old in second
 
 
 def test_of_old_models_one_a_day_and_one_a_month_are_kept_and_those_that_serve(tmp_path: Path) -> None:

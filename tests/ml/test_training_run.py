@@ -16,6 +16,7 @@ import msgspec
 import numpy as np
 import pytest
 from sqlalchemy import Connection, Engine, make_url, select, text
+from sqlalchemy.exc import SQLAlchemyError
 
 from ml import artefact, candidate, history, links, packing, registry, training_process, training_run
 from ml.candidate import Candidate, Terms
@@ -224,6 +225,32 @@ def test_a_population_without_tutors_is_skipped_with_the_reason(own: Engine, req
     assert outcome.version is None
     [line] = history.read(Path(request_.root) / Population.CUSTOMER)
     assert line["status"] == "skipped_insufficient_data"
+
+
+def test_leftovers_that_cannot_be_removed_fail_no_training(own: Engine, request_: Request) -> None:
+    directory = Path(request_.root) / SYNTHETIC
+    directory.mkdir()
+    # No directory, so it cannot be removed as one.
+    (directory / ".tmp-20260614_020000").touch()
+
+    outcome = training_run.run(own, request_, silent)
+
+    assert outcome.status == "trained"
+    assert artefact.versions(directory) == [outcome.version]
+
+
+@pytest.mark.parametrize("error", [OSError("stale file handle"), SQLAlchemyError("away")])
+def test_old_models_of_which_nobody_knows_whether_they_are_needed_fail_no_training(
+    own: Engine, request_: Request, monkeypatch: pytest.MonkeyPatch, error: Exception
+) -> None:
+    def fail(*_: object) -> None:
+        raise error
+
+    monkeypatch.setattr(registry, "needed", fail)
+
+    outcome = training_run.run(own, replace(request_, population=Population.CUSTOMER), silent)
+
+    assert outcome.status == "skipped_insufficient_data"
 
 
 def test_of_two_trainings_one_runs(own: Engine, request_: Request) -> None:

@@ -6,14 +6,17 @@ from contextlib import closing, contextmanager
 from datetime import UTC, datetime, timedelta
 from threading import Event, Thread
 
+import pytest
 from apscheduler.schedulers.background import BackgroundScheduler
 from sqlalchemy import create_engine, make_url, select, text
 from structlog.testing import capture_logs
 
+import schedules.daemon
 from actors.default import CANARIES
 from schedules.daemon import Beat, Daemon, Steadily, pages, wake_if_stranded
 from schedules.slots import Every
 from schedules.tick import CatchUp, Entry
+from tests import surroundings
 from tutormax import db, metrics, settings
 from tutormax.broker import Queue
 from tutormax.catalogue import Process, registry
@@ -168,6 +171,22 @@ def test_two_daemons_send_every_slot_once_and_stop_when_told(database: str) -> N
 
     assert len(set(slots)) == len(slots)
     assert metrics.SCHEDULER_HEARTBEAT._value.get() > slots[-1].timestamp() - 1  # noqa: SLF001  # has no reader
+
+
+@pytest.mark.parametrize("by", [timedelta(seconds=-30), timedelta(seconds=9), timedelta(days=1)])
+def test_a_daemon_with_a_wrong_clock_sends_by_the_database_s(
+    database: str, monkeypatch: pytest.MonkeyPatch, by: timedelta
+) -> None:
+    assert database
+    surroundings.ahead(monkeypatch, schedules.daemon, by)
+
+    with running(every_second()):
+        slots_after(1)
+
+    with db.transaction() as connection:
+        sent = connection.execute(select(jobs.c.slot, jobs.c.created_at, jobs.c.expires_at)).all()
+    # A canary whose next slot has come is cancelled before anybody could start it.
+    assert all(row.slot <= row.created_at < row.expires_at for row in sent)
 
 
 def test_a_daemon_whose_connections_are_cut_goes_on(database: str) -> None:

@@ -10,7 +10,7 @@ import pytest
 from sqlalchemy import Connection, Row, select, update
 
 from actors.default import CANARIES
-from schedules import tick as by_two_clocks
+from schedules import tick as by_a_clock
 from schedules.slots import Every, Recurrence, cron
 from schedules.tick import GRACE, CatchUp, Emission, Entry
 from tests.parts import within
@@ -36,8 +36,8 @@ def minute(catch_up: CatchUp = CatchUp.LAST) -> Entry:
 
 
 def tick(entries: Sequence[Entry], now: datetime, begin: Begin = db.transaction) -> list[Emission]:
-    """Tick where every clock shows the same."""
-    return by_two_clocks.tick(entries, now, begin, clock=lambda _: now)
+    """Tick where the clock shows an instant."""
+    return by_a_clock.tick(entries, begin, clock=lambda _: now)
 
 
 def slots(emitted: Sequence[Emission]) -> list[str]:
@@ -80,33 +80,7 @@ def test_after_an_outage_only_the_last_slot_is_caught_up(connection: Connection)
     assert slots(sent) == ["15 17:00:00"]
 
 
-def test_a_clock_that_is_a_day_ahead_for_one_tick_does_not_take_the_next_night(connection: Connection) -> None:
-    nightly = entry(cron("0 2 * * *", ZoneInfo("UTC")))
-    tick([nightly], NOW, within(connection))
-
-    wrong = by_two_clocks.tick([nightly], NOW + timedelta(days=1), within(connection), clock=lambda _: NOW)
-    night = tick([nightly], NOW + timedelta(hours=14), within(connection))
-
-    assert wrong == []
-    assert slots(night) == ["16 02:00:00"]
-
-
-def test_a_schedule_that_a_wrong_clock_makes_known_is_due_at_its_next_slot(connection: Connection) -> None:
-    by_two_clocks.tick([quarter()], NOW + timedelta(days=1), within(connection), clock=lambda _: NOW)
-
-    assert slots(tick([quarter()], NOW + timedelta(minutes=8), within(connection))) == ["15 12:15:00"]
-
-
-def test_a_daemon_ahead_by_more_than_is_believed_sends_by_the_database_s_clock(connection: Connection) -> None:
-    tick([quarter()], NOW, within(connection))
-
-    ahead = NOW.replace(minute=14, second=51) + timedelta(hours=3)
-    sent = by_two_clocks.tick([quarter()], ahead, within(connection), clock=lambda _: ahead - timedelta(hours=3))
-
-    assert slots(sent) == ["15 12:15:00"]
-
-
-def test_the_other_clock_is_the_database_s(connection: Connection) -> None:
+def test_the_clock_is_the_database_s(connection: Connection) -> None:
     before, asked, after = datetime.now(UTC), emissions.clock(connection), datetime.now(UTC)
 
     assert before <= asked <= after

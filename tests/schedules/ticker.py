@@ -24,8 +24,8 @@ ENTRIES = (
 
 
 def tick_at(instant: datetime, begin: Begin) -> None:
-    """Tick where every clock shows the same."""
-    tick(ENTRIES, instant, begin, clock=lambda _: instant)
+    """Tick where the clock shows an instant."""
+    tick(ENTRIES, begin, clock=lambda _: instant)
 
 
 def tick_when_told(database_url: str, clock: Connection) -> None:

@@ -1,11 +1,11 @@
-"""Clocks: slots go by this machine's, leases by the database's; they must not be far apart."""
+"""Clocks: slots and leases go by the database's, what a process tells by its own; they must not be far apart."""
 
 from datetime import UTC, datetime
 
 from tutormax.doctor.finding import Finding, Level, judged
 
 WORRYING_SECONDS = 1.0
-# A slot that is not made up for is sent at most ten seconds late.
+# Half of what TutorMaxClockAhead tells of.
 WRONG_SECONDS = 5.0
 
 

@@ -15,6 +15,8 @@ from tutormax.ingest.zones import Mask, Micros, to_utc
 
 EARLIEST = 2000
 LATEST = timedelta(days=731)
+# A file that names the wrong zone, or a clock that is ahead, is no reason to refuse it.
+TOMORROW = timedelta(days=1)
 
 
 class ZonelessError(Exception):
@@ -30,6 +32,8 @@ class Instant:
     """A time in ISO 8601, with an offset or in the file's zone; a bare date is its midnight where dates are taken."""
 
     dates: bool = False
+    # Of something that the file itself says has happened.
+    past: bool = False
     sql_type: str = "timestamptz"
 
     def check(self, texts: Texts, clock: Clock) -> Checked:
@@ -45,7 +49,7 @@ class Instant:
         naive, unreal = _parse(only(texts, local & near), pa.timestamp("ns"))
         aware, unreal_too = _parse(only(texts, zoned & near), pa.timestamp("ns", "UTC"))
         micros, skipped = _in_utc(naive, aware, local & near & ~unreal, clock.zone)
-        latest = clock.now + LATEST
+        latest = clock.now + (TOMORROW if self.past else LATEST)
         readable = (local | zoned) & near & ~unreal & ~unreal_too & ~skipped
         far = readable & ((micros < _micros_of(EARLIEST)) | (micros > latest.timestamp() * 1e6))
         example = "2026-01-31 or 2026-01-31T18:30:00" if self.dates else "2026-01-31T18:30:00 or 2026-01-31T18:30:00Z"

@@ -130,7 +130,7 @@ class _Intake:
         for month in sorted(self.months):
             partitions.make(self.begin, month, month)
         names = self.validator.names()
-        self.refusals.add(upsert.refuse(connection, kind, names))
+        self.refusals.add(upsert.refuse(connection, kind, self.terms.now, names))
         self._check_share()
         return upsert.write(connection, kind, owner, self.terms.now, self.validator.absent())
 

@@ -33,12 +33,12 @@ class Change:
     derived: int = 0
 
 
-def refuse(connection: Connection, kind: Kind, names: Mapping[str, str]) -> list[Refusal]:
+def refuse(connection: Connection, kind: Kind, now: datetime, names: Mapping[str, str]) -> list[Refusal]:
     """Take the rows out of the staging table that contradict each other or what is known; return why.
 
     `names` has the file's names for our columns.
     """
-    rows = _result(connection, f"refuse_{kind}", {})
+    rows = _result(connection, f"refuse_{kind}", {"now": now})
     return [
         Refusal(row.line, names.get(row.column_name, row.column_name), shown(row.value), row.reason) for row in rows
     ]

@@ -36,13 +36,13 @@ class Validator:
         return {ours: theirs for ours, theirs in found.items() if theirs is not None}
 
     def choose(self, header: Collection[str]) -> list[str]:
-        """Return the columns to read of those that there are."""
-        self.met |= dict.fromkeys(header)
+        """Return the columns to read of those that there are; raise FileRefusedError when two mean the same."""
+        self._meet(header)
         return [name for name in dict.fromkeys(self.names().values()) if name in header]
 
     def check_header(self, header: Collection[str]) -> None:
-        """Raise FileRefusedError when there is no column that no row can do without."""
-        self.met |= dict.fromkeys(header)
+        """Raise FileRefusedError when there is no column that no row can do without, or two mean the same."""
+        self._meet(header)
         lacking = missing_columns(self.kind, header)
         if self.known_at not in {EVENT, NOW} and KNOWN_AT not in self.names():
             lacking.append(self.known_at)
@@ -81,10 +81,19 @@ class Validator:
         """Return our columns of which the file says nothing."""
         return [column.name for column in COLUMNS[self.kind] if column.name not in self.names()]
 
+    def _meet(self, header: Collection[str]) -> None:
+        self.met |= dict.fromkeys(header)
+        for ours, theirs in self.names().items():
+            alike = [shown(name) for name in self.met if normal(name) == normal(theirs)]
+            if len(alike) > 1:
+                raise FileRefusedError(
+                    f"its columns {' and '.join(alike)} both mean {ours}: rename or remove all but the right one"
+                )
+
     def _columns(self) -> Iterator[Column]:
         yield from COLUMNS[self.kind]
         if self.known_at not in {EVENT, NOW}:
-            yield Column(KNOWN_AT, Instant(), required=True)
+            yield Column(KNOWN_AT, Instant(past=True), required=True)
 
     def _checked(self, column: Column, name: str, texts: Texts, batch: Batch) -> Checked:
         """Return a column's typed values with every fault that a column of its rule can have."""

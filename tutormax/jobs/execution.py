@@ -20,7 +20,7 @@ from tutormax.jobs import outcomes, ring
 from tutormax.jobs.clerk import Ended, clerk, worker_name
 from tutormax.jobs.job import Interruption, Job
 from tutormax.jobs.keeper import keeper
-from tutormax.jobs.lease import Lease, State
+from tutormax.jobs.lease import JobLockedError, Lease, State
 from tutormax.jobs.outcomes import AWAY_SECONDS, FAILURES, Outcome
 from tutormax.jobs.plan import Plan
 from tutormax.tracing import Span, SpanKind, TraceContext
@@ -67,10 +67,15 @@ def _run(plan: Plan, job_id: UUID, given: Future[Answer]) -> None:
     limits = settings.current()
     try:
         lease = _taken(plan, job_id, limits)
+    except JobLockedError as error:
+        # The relay does not ring for it before it is free.
+        _log.info("no lease, the relay will ring again", actor=plan.arguments.name, error=str(error))
+        given.set_result(Answer(Outcome.SKIPPED))
+        return
     except SQLAlchemyError as error:
         # The job is safe where we cannot reach it, and the relay rings again when we can.
         _log.warning(
-            "no lease, the database is away",
+            "no lease, the relay will ring again",
             job_id=str(job_id),
             actor=plan.arguments.name,
             error=str(error).splitlines()[0],

@@ -4,7 +4,8 @@ Every statement that ends or extends a piece of work names the fence it was gran
 a pause longer than its lease, finds no row and leaves nothing behind.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
@@ -12,17 +13,25 @@ from typing import Any
 from uuid import UUID
 
 import orjson
-from sqlalchemy import Connection
+import psycopg
+from sqlalchemy import Connection, text
+from sqlalchemy.exc import OperationalError
 
 from tutormax import queries
 from tutormax.errors import TransientError
 from tutormax.redaction import redact_text
 
 LONGEST_TEXT = 20_000
+# The relay holds the rows that it rings for for a moment; whoever holds one for longer may do so for minutes.
+LOCK_TIMEOUT = "1s"
 
 
 class LeaseLostError(TransientError):
     """Another worker holds the job by now; this one's work is rolled back."""
+
+
+class JobLockedError(TransientError):
+    """Somebody else's transaction holds the job's row, or a limit of it, and goes on."""
 
 
 class State(StrEnum):
@@ -63,13 +72,26 @@ def take(connection: Connection, job_id: UUID, *, seconds: float, worker: str) -
     """Take the lease of a job that is due, or whose worker went silent; None when there is nothing to take.
 
     A fresh start counts as an attempt, taking over from a silent worker as a recovery. Whoever has locked the job's row
-    is waited for.
+    is waited for, but no longer than LOCK_TIMEOUT; then JobLockedError is raised.
     """
     taken = take_free(connection, [job_id], seconds=seconds, worker=worker)
     if not taken:
-        connection.execute(queries.load("lock_job"), {"job_id": job_id})
+        with waiting_briefly(connection, job_id):
+            connection.execute(queries.load("lock_job"), {"job_id": job_id})
         taken = take_free(connection, [job_id], seconds=seconds, worker=worker)
     return taken.get(job_id)
+
+
+@contextmanager
+def waiting_briefly(connection: Connection, job_id: UUID) -> Iterator[None]:
+    """Wait for each lock no longer than LOCK_TIMEOUT until the transaction ends; raise JobLockedError."""
+    connection.execute(text("select set_config('lock_timeout', :limit, true)"), {"limit": LOCK_TIMEOUT})
+    try:
+        yield
+    except OperationalError as error:
+        if not isinstance(error.orig, psycopg.errors.LockNotAvailable):
+            raise
+        raise JobLockedError(f"job {job_id} is locked by another transaction") from error
 
 
 def take_free(connection: Connection, job_ids: Sequence[UUID], *, seconds: float, worker: str) -> dict[UUID, Lease]:

@@ -74,9 +74,10 @@ def is_free(limiter: Limiter) -> bool:
 def take(connection: Connection, job_id: UUID, limiter: Limiter, *, seconds: float, worker: str) -> Lease | None:
     """Take a job's lease as `leases.take` does, unless a limit keeps it from starting now."""
     actor, organization = limiter(), of_organizations()
-    job = connection.execute(queries.load("limits/limited_job"), {"job_id": job_id}).one_or_none()
-    if job is None or _held_back(connection, job_id, job, actor, organization):
-        return None
+    with leases.waiting_briefly(connection, job_id):
+        job = connection.execute(queries.load("limits/limited_job"), {"job_id": job_id}).one_or_none()
+        if job is None or _held_back(connection, job_id, job, actor, organization):
+            return None
     lease = leases.take(connection, job_id, seconds=seconds, worker=worker)
     if lease is not None:
         for name, limit in _limits(job, actor, organization).items():

@@ -1,7 +1,9 @@
 -- risk_levels: how many tutors are at which risk?
--- One row for each level that occurs, by the latest score of every tutor scored within 36 hours of the newest score.
+-- One row for each level that occurs, by the latest score of every tutor scored within 36 hours of the newest score;
+-- without those who are known to have resigned and have not taught or joined since.
 with latest as (
     select distinct on (tutors.tutor_id)
+        tutors.tutor_id,
         tutors.organization_id,
         churn_predictions.as_of,
         churn_predictions.risk_level
@@ -18,16 +20,54 @@ newest as (
         max(as_of) as as_of
     from latest
     group by organization_id
+),
+
+shown as (
+    select latest.*
+    from latest
+    -- Everybody is scored once a night, and the nights are 24 hours apart: within exactly a day, all who are still to
+    -- be scored tonight would be missing as soon as one is.
+    inner join newest
+        on
+            latest.organization_id = newest.organization_id
+            and latest.as_of > newest.as_of - interval '36 hours'
+),
+
+resigned as (
+    select
+        shown.tutor_id,
+        max(tutor_events.event_time) as resigned_at
+    from shown
+    inner join tutor_events
+        on
+            shown.tutor_id = tutor_events.tutor_id
+            and tutor_events.event_type = 'resignation'
+            -- An older one is followed by what made her worth scoring: a session, or a start.
+            and tutor_events.event_time > shown.as_of - interval '336 hours'
+    group by shown.tutor_id
+),
+
+gone as (
+    select resigned.tutor_id
+    from resigned
+    inner join tutors on resigned.tutor_id = tutors.tutor_id
+    where
+        tutors.joined_at <= resigned.resigned_at
+        and not exists (
+            select true
+            from sessions
+            where
+                sessions.tutor_id = resigned.tutor_id
+                and sessions.status = 'completed'
+                and sessions.ended_at > resigned.resigned_at
+                -- For the partitions only: no session ends more than two days after its start.
+                and sessions.scheduled_start > resigned.resigned_at - interval '48 hours'
+        )
 )
 
 select
-    latest.risk_level,
+    shown.risk_level,
     count(*) as tutors
-from latest
--- Everybody is scored once a night, and the nights are 24 hours apart: within exactly a day, all who are still to be
--- scored tonight would be missing as soon as one is.
-inner join newest
-    on
-        latest.organization_id = newest.organization_id
-        and latest.as_of > newest.as_of - interval '36 hours'
-group by latest.risk_level
+from shown
+where shown.tutor_id not in (select gone.tutor_id from gone)
+group by shown.risk_level

@@ -34,6 +34,21 @@ judged as (
                 then array['actual_start', actual_start::text, 'is more than a day from scheduled_start']
             when ended_at not between scheduled_start - interval '24 hours' and scheduled_start + interval '48 hours'
                 then array['ended_at', ended_at::text, 'is a day before scheduled_start, or two days after it']
+            -- Nobody knows yet; one that is over by tomorrow may have been marked early, and is known when it is over.
+            when
+                scheduled_start > :now + interval '24 hours'
+                and coalesce(
+                    status,
+                    case
+                        when no_show then 'tutor_no_show'
+                        when cancelled_at is not null then 'cancelled'
+                        when coalesce(actual_start, ended_at) is not null then 'completed'
+                        else 'scheduled'
+                    end
+                ) in ('completed', 'tutor_no_show', 'student_no_show')
+                then array[
+                    'scheduled_start', scheduled_start::text, 'is more than a day ahead, of a session said to be over'
+                ]
         end as fault
     from staged
     left join repeated on staged.session_id = repeated.session_id

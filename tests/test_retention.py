@@ -207,7 +207,6 @@ def test_marks_go_with_the_months_that_they_are_of(connection: Connection) -> No
     rollup.sum_up(connection)
 
 
-@pytest.mark.usefixtures("database")
 def test_sums_of_windows_go_with_the_months_that_they_hold(connection: Connection) -> None:
     tutor = add_tutor(connection)
     for back in (3, 40):
@@ -221,6 +220,7 @@ def test_sums_of_windows_go_with_the_months_that_they_hold(connection: Connectio
     assert column(connection, "select sum(scheduled) from tutor_windows where ends_on = '2026-06-16'") == [1]
 
 
+@pytest.mark.usefixtures("database")
 def test_marks_that_come_while_their_month_waits_to_be_dropped_go_with_it_too() -> None:
     old = NOW - timedelta(days=260)
     with db.transaction() as connection:

@@ -103,6 +103,15 @@ def test_an_instant_to_come_or_without_a_zone_is_refused_for_good(
     assert scored() == {}
 
 
+def test_an_instant_by_a_clock_that_is_a_little_ahead_is_not_to_come(now: datetime) -> None:
+    with db.transaction() as connection:
+        add_teaching_tutor(connection, now)
+
+    job = answered(batch_predict_churn, batch_predict_churn.send(datetime.now(UTC) + timedelta(seconds=30)))
+
+    assert (job.state, job.result["tutors"]) == ("done", 1)
+
+
 def test_a_batch_of_nobody_is_done(now: datetime) -> None:
     job = answered(batch_predict_churn, batch_predict_churn.send(now))
 

@@ -38,11 +38,13 @@ PASSWORD = "geheim"  # noqa: S105  # of nothing
 
 @pytest.fixture
 def port(monkeypatch: pytest.MonkeyPatch) -> Iterator[int]:
-    """The port at which PostgreSQL should answer, and nobody does."""
+    """The port at which PostgreSQL should answer, and Redis, and nobody does."""
     nobodys = free_port()
     root, told = logging.getLogger(), signal.getsignal(signal.SIGTERM)
     handlers, level = root.handlers[:], root.level
     monkeypatch.setenv("DATABASE_URL", f"postgresql://operator:{PASSWORD}@127.0.0.1:{nobodys}/tutormax")
+    # A server of yours stands beside no embedded one: a Redis of other tests is not there when these run alone.
+    monkeypatch.setenv("REDIS_URL", f"redis://127.0.0.1:{nobodys}/0")
     db.dispose()
     settings.current.cache_clear()
     yield nobodys

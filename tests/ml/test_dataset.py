@@ -123,6 +123,29 @@ def test_each_organization_has_a_first_month_on_record_of_its_own(connection: Co
     assert (made.labels[1][made.groups == late] == 0).all()
 
 
+def test_who_joins_an_organization_on_record_is_learnt_from_at_once(connection: Connection, organization: int) -> None:
+    add_working_tutor(connection, organization)
+    joined_at = NOW - 60 * DAY
+    teaching, idle = (add_tutor(connection, organization=organization, joined_at=joined_at) for _ in range(2))
+    for days in range(50, -1, -5):
+        add_session(connection, teaching, scheduled_start=NOW - days * DAY)
+
+    made = dataset(connection)
+
+    for tutor in (teaching, idle):
+        first = made.features.spine.as_of[made.groups == tutor].min()
+        assert microseconds(joined_at) < first <= microseconds(joined_at + 7 * DAY)
+
+
+def test_an_organization_without_a_session_on_record_is_not_learnt_from(
+    connection: Connection, organization: int
+) -> None:
+    ours = add_working_tutor(connection, organization)
+    add_tutor(connection, organization=add_organization(connection, synthetic=True), joined_at=NOW - 80 * DAY)
+
+    assert set(dataset(connection).groups.tolist()) == {ours}
+
+
 def test_nobody_on_record_gives_an_empty_dataset(connection: Connection) -> None:
     made = dataset(connection, as_of=NOW - 3000 * DAY)
 

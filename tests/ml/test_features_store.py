@@ -3,6 +3,7 @@
 from datetime import timedelta
 
 import numpy as np
+import pytest
 from sqlalchemy import Connection, select, text
 
 from ml.features import store
@@ -54,12 +55,13 @@ def test_a_missing_value_is_kept_as_null(connection: Connection) -> None:
     assert [value is None for value in kept.features] == np.isnan(matrix.values[0]).tolist()
 
 
-def test_the_first_vector_kept_stays(connection: Connection) -> None:
+@pytest.mark.parametrize("later", list(Purpose))
+def test_the_first_vector_that_training_kept_stays(connection: Connection, later: Purpose) -> None:
     matrix = matrix_of(connection)
     other = FeatureMatrix(matrix.spine, matrix.values + 1)
 
     assert store.store(connection, matrix, Purpose.TRAINING) == 3
-    assert store.store(connection, other, Purpose.TRAINING) == 0
+    assert store.store(connection, other, later) == 0
 
     assert store.stored(connection, matrix.spine)[1].tobytes() == matrix.values.tobytes()
 

@@ -139,6 +139,19 @@ def test_who_names_an_older_model_goes_back_from_the_one_that_serves(connection:
     assert registry.roll_back(connection, SYNTHETIC, who="ops", reason="bad too", directory=directory) == first
 
 
+def test_who_names_an_older_model_gives_up_none_before_it_and_no_other_populations(
+    connection: Connection, tmp_path: Path
+) -> None:
+    before, chosen, _ = (add_model(connection, tmp_path, days=days) for days in range(3))
+    theirs, _ = (add_model(connection, tmp_path, population=Population.CUSTOMER, days=days) for days in (3, 4))
+
+    registry.promote(connection, chosen.model_id, who="ops", reason="scores jumped", directory=tmp_path / SYNTHETIC)
+
+    for population, back in ((SYNTHETIC, before), (Population.CUSTOMER, theirs)):
+        directory = tmp_path / population
+        assert registry.roll_back(connection, population, who="ops", reason="bad", directory=directory) == back
+
+
 def test_the_first_model_has_nothing_to_go_back_to(connection: Connection, tmp_path: Path) -> None:
     add_model(connection, tmp_path)
 

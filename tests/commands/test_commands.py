@@ -148,7 +148,7 @@ def test_what_a_job_says_in_square_brackets_is_printed_as_it_is(database: str) -
     assert database
     said = "no file [/models/a]: return self._values[key]"
     with db.transaction() as connection:
-        [job] = insert_jobs(connection, [Request("leave_mark", QUEUE, {"mark": "[/a]"})])
+        [job] = insert_jobs(connection, [Request("leave_mark", QUEUE, {"mark": "[/a]"}, requested_by="cli:[/b]")])
         died = update(jobs).values(state="dead", error=said, error_type="OSError", traceback=said)
         connection.execute(died.where(jobs.c.job_id == job))
 
@@ -158,7 +158,9 @@ def test_what_a_job_says_in_square_brackets_is_printed_as_it_is(database: str) -
     assert said in dead
     letters = called("jobs", "dead", dead.splitlines()[-1].split()[0]).stdout
     assert '{"mark":"[/a]"}' in letters
+    assert "cli:[/b]" in letters
     assert said in letters
+    assert "in a group '[/x]'" in called("jobs", "dead", "[/x]").stdout
 
 
 def test_a_name_in_square_brackets_is_printed_as_it_is(scored: int) -> None:

@@ -6,7 +6,7 @@ from sqlalchemy import Connection, insert, select
 
 from tests.conftest import NOW
 from tests.factories import add_organization, add_tutor
-from tutormax.hindsight import forget_training_features
+from tutormax.hindsight import forget_training_features, forget_training_features_of
 from tutormax.tables import feature_snapshots
 
 WEEK = timedelta(days=7)
@@ -35,6 +35,17 @@ def test_only_an_organizations_training_features_since_then_are_forgotten(connec
     assert forget_training_features(connection, organization, NOW - WEEK) == 2
 
     assert kept(connection) == {older, theirs, served}
+
+
+def test_of_some_tutors_training_features_of_every_instant_are_forgotten_and_no_others(connection: Connection) -> None:
+    tutor, another = add_tutor(connection), add_tutor(connection)
+    add_snapshot(connection, tutor, 1)
+    served = add_snapshot(connection, tutor, 0, purpose="serving")
+    theirs = add_snapshot(connection, another, 0)
+
+    assert forget_training_features_of(connection, [tutor]) == 1
+
+    assert kept(connection) == {served, theirs}
 
 
 def test_nothing_is_forgotten_when_only_news_came_in(connection: Connection) -> None:

@@ -198,12 +198,13 @@ def test_of_old_evaluations_the_one_at_midnight_stays(connection: Connection) ->
 def test_marks_go_with_the_months_that_they_are_of(connection: Connection) -> None:
     partitions.ensure(connection, NOW - timedelta(days=400), NOW)
     tutor = add_tutor(connection)
-    for days in (10, 260):
-        add_event(connection, tutor, "login", event_time=NOW - timedelta(days=days))
+    first_kept = datetime(2025, 11, 1, tzinfo=UTC)
+    for at in (NOW, first_kept, first_kept - timedelta(microseconds=1)):
+        add_event(connection, tutor, "login", event_time=at)
 
     cleaned(connection, retention_days=200)
 
-    assert column(connection, "select day from touched_days") == [(NOW - timedelta(days=10)).date()]
+    assert column(connection, "select day from touched_days order by 1") == [first_kept.date(), NOW.date()]
     rollup.sum_up(connection)
 
 

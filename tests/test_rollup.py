@@ -5,16 +5,18 @@ from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any
 
+import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from sqlalchemy import Connection, delete, func, select, text, update
 from sqlalchemy.dialects.postgresql import distinct_on
+from sqlalchemy.exc import OperationalError
 
 from tests.conftest import NOW
 from tests.evaluation.world import add_world
 from tests.factories import add_event, add_feedback, add_session
-from tutormax import queries, rollup
-from tutormax.evaluation import evaluate_single_tutor, evaluate_tutors
+from tutormax import db, queries, rollup
+from tutormax.evaluation import correct_judgements, evaluate_single_tutor, evaluate_tutors
 from tutormax.tables import (
     sessions,
     student_feedback,
@@ -242,6 +244,19 @@ def test_no_mark_is_removed_whose_day_was_not_summed_up(connection: Connection) 
     assert {(row.tutor_id, row.day) for row in of_one} == {mark for mark in within if mark.tutor_id == tutor}
     assert {(row.tutor_id, row.day) for row in days_and_marks(connection)[0]} == within
     assert set(connection.execute(select(touched_days.c.tutor_id, touched_days.c.day)).all()) == marks - within
+
+
+@pytest.mark.parametrize("write", [rollup.sum_up, correct_judgements])
+def test_whoever_writes_sums_or_judgements_waits_for_whoever_else_does(
+    database: str, write: Callable[[Connection], object]
+) -> None:
+    assert database
+    with db.transaction() as first, db.transaction() as second:
+        rollup.lock(first)
+        second.execute(text("set local lock_timeout = '100ms'"))
+
+        with pytest.raises(OperationalError, match="lock timeout"), second.begin_nested():
+            write(second)
 
 
 def test_marks_are_removed_without_a_join_whose_size_nobody_knows(connection: Connection) -> None:

@@ -15,6 +15,7 @@ from tests.actors.test_prediction import add_teaching_tutor, answered, now, scor
 from tests.surroundings import environment
 from tutormax import db, failpoints
 from tutormax.failpoints import Failpoint
+from tutormax.jobs import JobActor
 from tutormax.jobs import lease as leases
 from tutormax.jobs.job import CancelInterruption, Interruption, ShutdownInterruption
 from tutormax.jobs.lease import Failure, Lease, LeaseLostError
@@ -63,6 +64,14 @@ def taken(shard: UUID, *, seconds: float = 30) -> Lease:
         lease = leases.take(connection, shard, seconds=seconds, worker="another")
     assert lease is not None
     return lease
+
+
+def when_scored() -> dict[int, datetime]:
+    """Return when each tutor's score was written."""
+    columns = churn_predictions.c
+    with db.transaction() as connection:
+        rows = connection.execute(select(columns.tutor_id, columns.scored_at).order_by(columns.tutor_id)).all()
+    return {row.tutor_id: row.scored_at for row in rows}
 
 
 def finish(lease: Lease) -> None:
@@ -117,6 +126,32 @@ def test_nobody_is_left_out_whoever_scores_which_shard(now: datetime, tutors: li
 
     assert sorted(scored()) == everybody
     assert job.result["tutors"] == len(everybody)
+
+
+@pytest.mark.parametrize("actor", [batch_predict_churn, predict_churn_of_shard])
+def test_who_is_stopped_after_every_chunk_leaves_nobody_out_and_scores_nobody_twice(
+    now: datetime, tutors: list[int], actor: JobActor[Any, Any]
+) -> None:
+    whom = (tutors[0], tutors[-1] + 1) if actor is predict_churn_of_shard else ()
+    seen: dict[int, datetime] = {}
+
+    def stop(point: Failpoint) -> None:
+        if point is Failpoint.AFTER_PIECE and len(when_scored()) > len(seen):
+            raise ShutdownInterruption
+
+    with environment(TUTORMAX_CHURN_SHARD_SIZE=str(TUTORS), WORKER_CHURN_BATCH_SIZE="2"):
+        job_id = actor.send(now, *whom)
+        failpoints.arm(stop)
+        try:
+            while (job := answered(actor, job_id)).state != "done":
+                assert when_scored().items() > seen.items()
+                seen = when_scored()
+        finally:
+            failpoints.arm(None)
+
+    assert job.result == ALL
+    assert list(seen) == tutors
+    assert when_scored() == seen
 
 
 def test_a_batch_is_not_done_before_the_shard_that_another_worker_holds(now: datetime, tutors: list[int]) -> None:

@@ -148,12 +148,19 @@ def test_what_a_job_says_in_square_brackets_is_printed_as_it_is(database: str) -
     assert database
     said = "no file [/models/a]: return self._values[key]"
     with db.transaction() as connection:
-        [job] = insert_jobs(connection, [Request("leave_mark", QUEUE, {"mark": "a"})])
+        [job] = insert_jobs(connection, [Request("leave_mark", QUEUE, {"mark": "[/a]"}, requested_by="cli:[/b]")])
         died = update(jobs).values(state="dead", error=said, error_type="OSError", traceback=said)
         connection.execute(died.where(jobs.c.job_id == job))
 
     assert said in called("jobs", "list").stdout
     assert called("jobs", "show", str(job)).stdout.count(said) == 2
+    dead = called("jobs", "dead").stdout
+    assert said in dead
+    letters = called("jobs", "dead", dead.splitlines()[-1].split()[0]).stdout
+    assert '{"mark":"[/a]"}' in letters
+    assert "cli:[/b]" in letters
+    assert said in letters
+    assert "in a group '[/x]'" in called("jobs", "dead", "[/x]").stdout
 
 
 def test_a_name_in_square_brackets_is_printed_as_it_is(scored: int) -> None:
@@ -184,11 +191,12 @@ def test_a_job_that_runs_once_more_is_not_said_to_have_ended_before_it_began(dat
 
 @pytest.mark.parametrize("verb", ["requeue", "drop"])
 @pytest.mark.parametrize("option", ["--error", "--actor", "--queue", "--group"])
+@pytest.mark.parametrize("nothing", ["", " "])
 def test_a_filter_that_names_nothing_does_not_mean_every_dead_job(
-    verb: str, option: str, capsys: pytest.CaptureFixture[str]
+    verb: str, option: str, nothing: str, capsys: pytest.CaptureFixture[str]
 ) -> None:
     with pytest.raises(SystemExit) as refused:
-        main(["jobs", verb, option, "", "--yes"])
+        main(["jobs", verb, option, nothing, "--yes"])
 
     assert refused.value.code == 2
     assert f"argument {option}: it is empty" in capsys.readouterr().err

@@ -139,6 +139,27 @@ def test_what_arrived_while_no_evaluation_ran_is_found_after_it(connection: Conn
     assert evaluate(connection, after(WINDOW, 40)).rows_corrected == 3 + 3
 
 
+@pytest.mark.parametrize("older_first", [True, False])
+def test_facts_noted_one_after_the_other_correct_all_that_they_belong_to(
+    connection: Connection, older_first: bool
+) -> None:
+    tutor = add_teaching_tutor(connection)
+    judged = [WINDOW, after(WINDOW, 4), after(WINDOW, 8)]
+    for window in judged:
+        evaluate(connection, window)
+    # The older one belongs to the first judgement only, the newer one to the last.
+    times = [judged[0].end - 90 * DAY + MOMENT, judged[-1].end - MOMENT]
+    first, second = times if older_first else reversed(times)
+
+    LATE["session"](connection, tutor, first, judged[-1].end + MOMENT)
+    evaluate_single_tutor(connection, tutor, after(WINDOW, 9))
+    LATE["session"](connection, tutor, second, after(WINDOW, 9).end + MOMENT)
+    evaluate(connection, after(WINDOW, 10))
+
+    for window in (*judged, after(WINDOW, 9), after(WINDOW, 10)):
+        assert_as_the_twin(connection, window)
+
+
 def test_a_tutor_judged_alone_meanwhile_hides_nothing(connection: Connection) -> None:
     tutor = add_teaching_tutor(connection)
     evaluate(connection)

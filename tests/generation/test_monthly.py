@@ -45,26 +45,29 @@ def test_each_fact_lies_in_its_month(connection: Connection) -> None:
         assert all(name == f"{table}_{month}" for name, month in places)
 
 
-def test_what_counts_for_nothing_marks_nothing(connection: Connection) -> None:
+@pytest.mark.parametrize(("event_type", "counts"), [("login", True), ("resignation", False)])
+def test_what_counts_marks_its_day_for_each_tutor_and_what_does_not_marks_nothing(
+    connection: Connection, event_type: str, counts: bool
+) -> None:
     make_sample(connection, tutors=3, sessions=10, target_date=date(2026, 6, 5), seed=7)
-    before = marks(connection)
+    connection.execute(text("truncate touched_days"))
 
-    ids = np.array(
-        connection.execute(text("select array_agg(tutor_id) from (select tutor_id from tutors limit 3)")).scalar_one()
-    )
+    ids = np.array(connection.execute(text("select array_agg(tutor_id order by tutor_id) from tutors")).scalar_one())[
+        :3
+    ]
     happened = np.full(len(ids), instants.day_number(date(2026, 6, 4)) * instants.DAY)
     columns = {
         "organization_id": copying.int4(np.ones_like(ids)),
         "external_id": copying.one_of(("a", "b", "c"), np.arange(len(ids))),
         "tutor_id": copying.int4(ids),
-        "event_type": copying.one_of(("resignation",), np.zeros_like(ids)),
+        "event_type": copying.one_of((event_type,), np.zeros_like(ids)),
         "event_time": copying.timestamptz(happened),
         "ingested_at": copying.timestamptz(happened),
     }
-    facts = Facts(Rows("tutor_events", columns), ids, happened, np.zeros(len(ids), np.bool_))
+    facts = Facts(Rows("tutor_events", columns), ids, happened, np.full(len(ids), counts))
     monthly.append(connection, [facts])
 
-    assert marks(connection) == before
+    assert [row.tutor_id for row in marks(connection)] == (ids.tolist() if counts else [])
 
 
 def test_a_month_that_is_not_there_is_named(connection: Connection) -> None:

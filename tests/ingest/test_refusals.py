@@ -227,6 +227,20 @@ def test_nothing_became_known_on_days_to_come(staffed: Desk) -> None:
     assert refused(report) == Refusal(3, "updated_at", "2027-06-03T00:00:00", "is not between 2000 and 2026-06-16")
 
 
+@pytest.mark.parametrize(
+    "times",
+    [
+        {"actual_start": "2026-05-31T10:00:00"},
+        {"actual_start": "2026-06-02T10:00:00", "ended_at": "2026-06-03T10:00:00"},
+        {"ended_at": "2026-05-31T10:00:00"},
+    ],
+)
+def test_a_session_may_begin_and_end_a_day_off_the_plan(staffed: Desk, times: dict[str, str]) -> None:
+    report = staffed.take(Kind.SESSIONS, SESSION | times)
+
+    assert (report.refused, report.updated) == (0, 1)
+
+
 def test_a_reschedule_must_say_whose_it_is(staffed: Desk) -> None:
     report = staffed.take(Kind.EVENTS, EVENT | {"event_type": "reschedule"}, most_refused=1.0)
 

@@ -649,6 +649,16 @@ def test_reschedules_told_later_drop_what_training_had_computed_without_them(sta
     assert kept_training_features(staffed) == ["2026-05-25"]
 
 
+def test_reschedules_taken_back_drop_what_training_had_computed_with_them(staffed: Desk) -> None:
+    staffed.take(Kind.SESSIONS, SESSION | {"tutor_rescheduled": "true"})
+    keep_training_features(staffed, "2026-05-25", "2026-06-08")
+
+    report = staffed.take(Kind.SESSIONS, SESSION | {"tutor_rescheduled": "false"})
+
+    assert report.updated == 0
+    assert kept_training_features(staffed) == ["2026-05-25"]
+
+
 def test_what_had_been_known_all_along_drops_nothing_when_it_is_told_again(staffed: Desk) -> None:
     keep_training_features(staffed, "2026-06-08")
 

@@ -111,6 +111,17 @@ def test_a_worker_that_was_replaced_changes_nothing(
     assert row(connection, job) == before
 
 
+def test_what_another_has_completed_is_not_taken_for_ones_own(connection: Connection) -> None:
+    job = asked(connection)
+    replaced = taken(connection, job, seconds=-1)
+    second = taken(connection, job)
+
+    lease.finish(connection, second, None)
+
+    assert lease.is_done(connection, second)
+    assert not lease.is_done(connection, replaced)
+
+
 def test_a_worker_that_lives_after_it_was_replaced_has_not_died(connection: Connection) -> None:
     job = asked(connection)
     replaced = taken(connection, job, seconds=-1)

@@ -215,8 +215,10 @@ def test_whoever_waits_for_a_locked_job_keeps_no_other_of_its_limit_from_startin
     assert len(held[locked]) == 1
 
 
-def test_a_doorbell_of_a_job_that_has_ended_is_not_counted_as_held_back(connection: Connection) -> None:
-    ended, other = asked(connection, 2)
+def test_a_doorbell_of_a_job_that_has_ended_or_is_not_due_is_not_counted_as_held_back(connection: Connection) -> None:
+    ended, other, not_due = asked(connection, 3)
+    later = text("update jobs set available_at = available_at + interval '1 hour' where job_id = :job")
+    connection.execute(later, {"job": not_due})
     limit = Limit(most_running=1)
     [done] = started(connection, [ended], limit)
     lease.finish(connection, done, None)
@@ -224,7 +226,7 @@ def test_a_doorbell_of_a_job_that_has_ended_is_not_counted_as_held_back(connecti
     counted = metrics.JOBS_HELD_BACK.labels(QUEUE, "leave_mark", "actor_running")
     before = counted._value.get()  # noqa: SLF001
 
-    assert started(connection, [ended], limit) == []
+    assert started(connection, [ended, not_due], limit) == []
 
     assert counted._value.get() == before  # noqa: SLF001
 

@@ -64,8 +64,16 @@ def test_the_strongest_features_are_named_those_of_the_strongest_group_first(exp
         ranks = list(each.groups)
         order = [(ranks.index(factor.group), -factor.phi) for factor in each.raising]
         assert order == sorted(order)
+        lowered = [(each.groups[factor.group], factor.phi) for factor in each.lowering]
+        assert lowered == sorted(lowered)
         assert list(each.groups.values()) == sorted(each.groups.values(), reverse=True)
         assert each.groups.keys() == set(Group)
+
+
+def test_no_feature_that_adds_or_takes_away_more_is_left_out(values: Matrix, explanations: list[Explanation]) -> None:
+    for phi, each in zip(small_model().contributions(values)[:, :-1], explanations, strict=True):
+        assert sorted(factor.phi for factor in each.raising) == sorted(phi[phi > 0])[-RAISING:]
+        assert sorted(factor.phi for factor in each.lowering) == sorted(phi[phi < 0])[:LOWERING]
 
 
 def test_an_odds_factor_is_what_the_feature_multiplies_the_odds_by(explanations: list[Explanation]) -> None:

@@ -26,8 +26,11 @@ def result(file: Path, *figures: tuple[str, float, str, bool]) -> str:
         (("jobs to Dramatiq", 0.5, "x", True), ("jobs to Dramatiq", 0.2, "x", True), 1),
         (("jobs to Dramatiq", 0.5, "x", True), ("jobs to Dramatiq", 1.9, "x", True), 0),
         (("evaluation", 1.0, "s", False), ("evaluation", 9.0, "s", False), 0),
+        (("evaluation", 0.0, "s", False), ("evaluation", 0.0, "s", False), 0),
+        (("evaluation to its limit", 0.0, "x", False), ("evaluation to its limit", 1.0, "x", False), 1),
+        (("jobs to Dramatiq", 0.5, "x", True), ("jobs to Dramatiq", 0.0, "x", True), 1),
     ],
-    ids=["a little slower", "slower", "fewer", "more", "seconds are the machine's"],
+    ids=["a little slower", "slower", "fewer", "more", "seconds are the machine's", "nothing", "some", "none any more"],
 )
 def test_a_ratio_twice_as_bad_fails(
     tmp_path: Path, kept: tuple[str, float, str, bool], new: tuple[str, float, str, bool], code: int

@@ -6,6 +6,7 @@ only the kept one measured is named.
 """
 
 import argparse
+import math
 import sys
 from collections.abc import Mapping
 from pathlib import Path
@@ -59,7 +60,11 @@ def read(file: Path) -> Mapping[str, Mapping[str, Any]]:
 def times_worse(kept: Mapping[str, Any], new: Mapping[str, Any]) -> float:
     """Return how many times worse a figure is than it was; below one it is better."""
     before, now = float(kept["value"]), float(new["value"])
-    return before / now if new["more_is_better"] else now / before
+    better, worse = (now, before) if new["more_is_better"] else (before, now)
+    if better == worse:
+        return 1.0
+    # What takes less than a tick of the clock took nothing.
+    return worse / better if better else math.inf
 
 
 if __name__ == "__main__":

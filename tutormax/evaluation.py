@@ -79,7 +79,7 @@ def judge_tutors(connection: Connection, window: Window) -> EvaluationSummary:
     previous = _previous(connection, window)
     if previous is None or _day(previous) < _day(window.end):
         # Late facts still change judgements of yesterday, and of few days before.
-        window_sums.forget(connection, before=_day(window.end) - DAY)
+        window_sums.forget_ended(connection, before=_day(window.end) - DAY)
     written = _judge(connection, _to_judge(connection, window, active, previous))
     connection.execute(insert(evaluations).values(window_end=window.end).on_conflict_do_nothing())
     connection.execute(update(touched_tutors).values(counted_at=window.end))

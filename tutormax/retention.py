@@ -52,9 +52,8 @@ def cleanup(
     """Remove what is older than it is kept, and make the partitions of the months to come.
 
     Sessions, feedback and events go when the whole month is older than retention_days, features and scores when they
-    are themselves. Timezone is the one in which
-    the nightly run, whose feature vectors are kept, has its midnight. Partitions whose tables are in use for longer
-    than it is patient are left for the next cleanup.
+    are themselves. Timezone is the one in which the nightly run, whose feature vectors are kept, has its midnight.
+    Partitions whose tables are in use for longer than it is patient are left for the next cleanup.
     """
     oldest = now - timedelta(days=retention_days)
     ages = {
@@ -110,4 +109,4 @@ def _drop(begin: Begin, name: str, month: datetime) -> None:
             connection.execute(
                 queries.load("retention/forget_touched_days"), {"first_kept": partitions.after(month).date()}
             )
-            window_sums.forget_days(connection, before=partitions.after(month).date())
+            window_sums.forget_holding(connection, before=partitions.after(month).date())

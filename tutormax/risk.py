@@ -1,5 +1,6 @@
 """What is known of tutors at this moment: who may leave, how they do, and why one is where she is."""
 
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from datetime import datetime
 from typing import Any
@@ -17,20 +18,17 @@ LARGEST_NUMBER = 2**31 - 1
 
 
 def tutors_at_risk(
-    connection: Connection, *, limit: int, levels: Sequence[str] | None = None, organization: str | None = None
+    connection: Connection, *, limit: int | None, levels: Sequence[str] | None = None, organization: str | None = None
 ) -> list[Mapping[str, Any]]:
-    """Return the tutors most likely to leave within 30 days, with their latest score and its reasons."""
+    """Return the tutors most likely to leave within 30 days, or all, with their latest score and its reasons."""
     bound = {"most": limit, "levels": list(levels) if levels else None, "organization": organization}
     return [dict(row) for row in connection.execute(queries.load("tutors_at_risk"), bound).mappings()]
 
 
 def risk_levels(connection: Connection, *, organization: str | None = None) -> dict[str, int]:
     """Return how many tutors are at each level of risk, highest first."""
-    counts = {
-        row.risk_level: row.tutors
-        for row in connection.execute(queries.load("risk_levels"), {"organization": organization})
-    }
-    return {level: counts.get(level, 0) for level in reversed(LEVELS)}
+    counts = Counter(row["risk_level"] for row in tutors_at_risk(connection, limit=None, organization=organization))
+    return {level: counts[level] for level in reversed(LEVELS)}
 
 
 def tiers(connection: Connection, *, organization: str | None = None) -> dict[str | None, int]:

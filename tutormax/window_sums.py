@@ -28,14 +28,14 @@ def sum_up(connection: Connection, pairs: Iterable[Pair]) -> None:
     _sum_up_days(connection, [(row.tutor_id, row.ends_on) for row in missing if not row.slides])
 
 
-def forget(connection: Connection, *, before: date) -> None:
+def forget_ended(connection: Connection, *, before: date) -> None:
     """Forget the sums of windows that ended before a day (UTC)."""
     connection.execute(delete(tutor_windows).where(tutor_windows.c.ends_on < before))
 
 
-def forget_days(connection: Connection, *, before: date) -> None:
-    """Forget the sums that hold a day before this one: no trigger sees a month dropped."""
-    forget(connection, before=before + max(WINDOW_DAYS) * DAY)
+def forget_holding(connection: Connection, *, before: date) -> None:
+    """Forget the sums that may hold a day (UTC) before this one: no trigger sees a month dropped."""
+    forget_ended(connection, before=before + max(WINDOW_DAYS) * DAY)
 
 
 def _slide(connection: Connection, pairs: Sequence[Pair]) -> None:

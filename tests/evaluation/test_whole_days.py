@@ -50,7 +50,7 @@ def test_a_day_goes_on_from_the_one_before_to_the_same_sums(connection: Connecti
         window_sums.sum_up(connection, [(tutor, end) for tutor in tutors])
     gone_on = sums(connection)
 
-    window_sums.forget(connection, before=ends[-1] + DAY)
+    window_sums.forget_ended(connection, before=ends[-1] + DAY)
     window_sums.sum_up(connection, [(tutor, end) for tutor in tutors for end in ends])
 
     assert len(gone_on) > 500
